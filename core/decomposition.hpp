@@ -1,0 +1,37 @@
+// Dense eigen-decompositions (LAPACK) and the divided differences of exp that derivatives of a
+// matrix exponential need.
+#pragma once
+#include <Eigen/Core>
+
+#include "core/phase.hpp"
+
+namespace pendel {
+
+using MatrixXcd = Eigen::MatrixXcd;
+using VectorXcd = Eigen::VectorXcd;
+
+/// A = C diag(values) C⁻¹. For a Hermitian A, values are real (imaginary part 0), C is unitary
+/// and inverse = C^†.
+struct EigenDecomposition {
+  VectorXcd values;
+  MatrixXcd vectors;
+  MatrixXcd inverse;
+};
+
+/// zheevd; only the lower triangle is read. Error (numerical) if LAPACK does not converge.
+EigenDecomposition hermitian_eigen(const MatrixXcd& A);
+/// dsyevd for a real symmetric A.
+EigenDecomposition symmetric_eigen(const Eigen::MatrixXd& A);
+/// zgeev with the explicit inverse of the eigenvectors; Error (numerical) if A is defective to
+/// working precision.
+EigenDecomposition general_eigen(const MatrixXcd& A);
+
+/// First divided difference of exp: (e^x − e^y)/(x − y), e^x where x = y. Written as
+/// e^{(x+y)/2} sinhc((x−y)/2), exact to rounding however close x and y are. [NajfeldHavel1995]
+complex exp_divided_difference(complex x, complex y);
+
+/// C = alpha op(A) B + beta C by BLAS; A^† B if conjugate_A.
+void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& B, complex beta,
+          MatrixXcd& C);
+
+}  // namespace pendel

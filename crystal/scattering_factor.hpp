@@ -1,0 +1,24 @@
+// Electron scattering factors of neutral atoms. One source file per table.
+#pragma once
+#include <string>
+
+namespace pendel {
+
+enum class ScatteringTable { lobato, kirkland, peng, weickenmeier_kohl };
+
+/// f_e(g) [Å], g = 1/d [1/Å], first Born approximation with the rest mass (no γ, no Debye-Waller
+/// factor). Error (input) if the element is not in the table.
+/// [Lobato2014; Kirkland2010, C.15; Peng1996; WeickenmeierKohl1991]
+double scattering_factor(ScatteringTable table, int Z, double g);
+bool has_element(ScatteringTable table, int Z);
+
+/// Absorptive form factor f' of an atom [Å], for U' = (1/Ω) Σ occ f' exp(−2πi g·r): relativistic
+/// factors and the Debye-Waller factor are included. Isotropic displacement U [Å²].
+/// core: inner-shell excitation (Rose); phonon: thermal diffuse scattering (Einstein model).
+/// [WeickenmeierKohl1991]
+struct AbsorptiveFactor {
+  double core = 0, phonon = 0;
+};
+AbsorptiveFactor weickenmeier_kohl_absorption(int Z, double g, double U_A2, double energy_keV);
+
+}  // namespace pendel
