@@ -31,8 +31,9 @@ class StructureFactors {
   StructureFactors(const Crystal& crystal, const std::vector<Hkl>& reflections, double energy_keV,
                    const PotentialOptions& options);
 
-  /// U_g of `crystal`, which has the same cell, elements, occupancies and displacements U as the one
-  /// given to the constructor but may have its atoms elsewhere; (reflections).
+  /// U_g of `crystal`, which has the same cell, elements and occupancies as the one given to the
+  /// constructor. Its atoms may lie elsewhere; where U differs too the factors are recomputed
+  /// (slower); (reflections).
   void evaluate(const Crystal& crystal, std::vector<Ug>& values) const;
 
   /// dU_g along a direction, at `crystal`; (reflections).
