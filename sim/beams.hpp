@@ -1,5 +1,6 @@
 // Which beams a calculation holds, and where they lie.
 #pragma once
+#include <array>
 #include <vector>
 
 #include "crystal/structure_factor.hpp"
@@ -25,7 +26,8 @@ struct ZoneNet {
   Vec2 g(int h, int k) const { return b * Vec2(h, k); }
 };
 
-/// Error (study) if lab z is not a zone axis of every crystal, or if their in-plane lattices differ by
+/// (b1, b2) is right-handed; ties (square and hexagonal nets): b1 to +y, b2 to +x. Error (study) if lab z
+/// is not a zone axis of every crystal within 1e-6, or if their in-plane lattices differ by
 /// more than `tolerance` (relative).
 ZoneNet zone_net(const State& state, double tolerance = 0.05);
 

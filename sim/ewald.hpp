@@ -16,7 +16,8 @@ struct IncidentWave {
 };
 
 /// K_t = k0 (sin θ_x, sin θ_y) is what the vacuum wave brings; its component along the surface is
-/// continuous. U_0 [1/Å²] real; 0 for no refraction.
+/// continuous. `tilt` [rad] is the whole tilt (state.beam_tilt is not added). U_0 [1/Å²] real; 0 for
+/// no refraction. Error (study) if the beam does not enter through the surface.
 IncidentWave incident_wave(const State& state, const Vec2& tilt, double U_0);
 
 /// K² − |K+g|² = 2K s_g [1/Å²] and its derivative with respect to tilt axis 0 or 1.
