@@ -13,12 +13,15 @@ double scattering_factor(ScatteringTable table, int Z, double g);
 bool has_element(ScatteringTable table, int Z);
 
 /// Absorptive form factor f' of an atom [Å], for U' = (1/Ω) Σ occ f' exp(−2πi g·r): relativistic
-/// factors and the Debye-Waller factor are included. Isotropic displacement U [Å²].
+/// factors and the Debye-Waller factor are included.
 /// core: inner-shell excitation (Rose); phonon: thermal diffuse scattering (Einstein model).
-/// [WeickenmeierKohl1991]
 struct AbsorptiveFactor {
   double core = 0, phonon = 0;
+  double core_dB = 0, phonon_dB = 0;  ///< derivatives with respect to B [1/Å]
 };
+/// Isotropic mean-square displacement U_A2 = B/8π² [Å²], not negative. phonon_dB is infinite at
+/// U = 0, where f' goes as −U ln U. Error (input) if the element is not in the table, (study) if
+/// U < 0. [WeickenmeierKohl1991; Rose1976]
 AbsorptiveFactor weickenmeier_kohl_absorption(int Z, double g, double U_A2, double energy_keV);
 
 }  // namespace pendel

@@ -25,29 +25,59 @@ struct Ug {
 };
 
 /// U_g of a fixed list of reflections, for any displacement of the atoms: what does not depend on
-/// positions (f_e, γ, Ω, occupancy, T) is computed once.
+/// positions (f_e, γ, Ω, occupancy, T) is computed once. Absorptive factors take an anisotropic
+/// displacement as the isotropic one with the same trace.
 class StructureFactors {
  public:
+  /// Error (input) if an element has no table entry.
   StructureFactors(const Crystal& crystal, const std::vector<Hkl>& reflections, double energy_keV,
                    const PotentialOptions& options);
 
   /// U_g of `crystal`, which has the same cell, elements and occupancies as the one given to the
-  /// constructor. Its atoms may lie elsewhere; where U differs too the factors are recomputed
-  /// (slower); (reflections).
+  /// constructor; Error (study) if not. Its atoms may lie elsewhere; where U differs too the factors
+  /// are recomputed (slower); (reflections).
   void evaluate(const Crystal& crystal, std::vector<Ug>& values) const;
 
-  /// dU_g along a direction, at `crystal`; (reflections).
-  void derivative(const Crystal& crystal, const CrystalTangent& direction, std::vector<Ug>& values) const;
+  /// dU_g along a direction, at `crystal`; (reflections). Error (study) if the direction changes a
+  /// B that is 0 and there is phonon absorption, which has no derivative there.
+  void derivative(const Crystal& crystal, const CrystalTangent& direction,
+                  std::vector<Ug>& values) const;
 
   std::size_t size() const { return reflections_.size(); }
 
  private:
+  /// Everything about a site but its position; sites that agree in it share their factors.
+  struct Kind {
+    int Z;
+    double occupancy;
+    Mat3 U;
+    bool operator==(const Kind& o) const {
+      return Z == o.Z && occupancy == o.occupancy && U == o.U;
+    }
+  };
+  /// (kind, reflection): γ/(πΩ) occ f_e T, likewise occ f'/Ω, and what their B-derivatives need.
+  struct Factors {
+    std::vector<Kind> kinds;
+    std::vector<int> kind_of_site;
+    std::vector<std::vector<double>> elastic, absorptive, absorptive_dB;
+  };
+
+  Factors factors_of(const Crystal& crystal) const;
+  /// Calls use(factors) with the stored factors, or with new ones where U differs.
+  template <class Use>
+  void with_factors(const Crystal& crystal, Use use) const;
+  /// exp(−2πi g·r) of every reflection; (reflections).
+  void phases(const Fractional& position, std::vector<complex>& values) const;
+
   Cell cell_;
   std::vector<Hkl> reflections_;
-  std::vector<Vec3> g_;                  // crystal Cartesian
-  // (site kind, reflection): γ/(πΩ) occ f T and its derivative with respect to B, likewise U'
-  std::vector<int> kind_of_site_;
-  std::vector<std::vector<double>> elastic_, elastic_dB_, absorptive_, absorptive_dB_;
+  Hkl lowest_, highest_;            // bounds of the indices, for the phase tables
+  std::vector<Vec3> g_;             // crystal Cartesian
+  std::vector<double> shells_;      // the distinct |g|, ascending
+  std::vector<int> shell_;          // of each reflection
+  double energy_keV_;
+  PotentialOptions options_;
+  Factors factors_;
 };
 
 /// U_g of one crystal at one energy; (reflections).
