@@ -23,8 +23,9 @@ bool Site::isotropic() const {
 Crystal moved(const Crystal& crystal, const CrystalTangent& direction, double amount) {
   const auto check = [&](std::size_t size, const char* what) {
     if (size != 0 && size != crystal.sites.size())
-      throw Error(ErrorKind::study, std::string("a direction of crystal ") + crystal.name + " has " +
-                                        std::to_string(size) + " " + what + "; the crystal has " +
+      throw Error(ErrorKind::study, std::string("a direction of crystal ") + crystal.name +
+                                        " has " + std::to_string(size) + " " + what +
+                                        "; the crystal has " +
                                         std::to_string(crystal.sites.size()) + " sites");
   };
   check(direction.displacement.size(), "displacements");
@@ -34,8 +35,7 @@ Crystal moved(const Crystal& crystal, const CrystalTangent& direction, double am
     Site& site = result.sites[j];
     if (!direction.displacement.empty())
       site.position.v += crystal.cell.fractional({amount * direction.displacement[j]}).v;
-    if (!direction.B.empty())
-      site.U += Mat3::Identity() * (amount * direction.B[j] / eight_pi2);
+    if (!direction.B.empty()) site.U += Mat3::Identity() * (amount * direction.B[j] / eight_pi2);
   }
   return result;
 }

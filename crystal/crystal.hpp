@@ -10,13 +10,13 @@ namespace pendel {
 /// One atom of the cell.
 struct Site {
   std::string label;
-  int Z = 0;                   ///< atomic number
+  int Z = 0;  ///< atomic number
   Fractional position;
   double occupancy = 1;
-  Mat3 U = Mat3::Zero();       ///< mean-square displacement [Å²], Cartesian; B = 8π² U if isotropic
+  Mat3 U = Mat3::Zero();  ///< mean-square displacement [Å²], Cartesian; B = 8π² U if isotropic
 
   void set_B(double B_A2);
-  double B() const;            ///< 8π² trace(U)/3 [Å²]
+  double B() const;  ///< 8π² trace(U)/3 [Å²]
   bool isotropic() const;
 };
 
@@ -39,7 +39,8 @@ Crystal moved(const Crystal& crystal, const CrystalTangent& direction, double am
 /// Isotropic Debye-Waller direction: B of every site of element Z, 1 Å² per unit.
 CrystalTangent debye_waller_direction(const Crystal& crystal, int Z);
 
-/// Chemical symbol to atomic number; 0 if unknown. Charges ("Ti4+") and isotopes (D, T) are understood.
+/// Chemical symbol to atomic number; 0 if unknown. Charges ("Ti4+") and isotopes (D, T) are
+/// understood.
 int atomic_number(const std::string& symbol);
 std::string element_symbol(int Z);
 

@@ -35,17 +35,20 @@ double weickenmeier_kohl(const std::array<double, 8>& p, double g2) {
   const double s2 = g2 / 4;
   double f = 0;
   // expm1 keeps (1 − e^{−Bs²})/s² exact for small s, without a series and its threshold.
-  for (int i = 0; i < 4; ++i)
-    f += p[i] * (s2 > 0 ? -std::expm1(-p[i + 4] * s2) / s2 : p[i + 4]);
+  for (int i = 0; i < 4; ++i) f += p[i] * (s2 > 0 ? -std::expm1(-p[i + 4] * s2) / s2 : p[i + 4]);
   return f;
 }
 
 int elements(ScatteringTable table) {
   switch (table) {
-    case ScatteringTable::lobato: return int(tables::lobato2014.size());
-    case ScatteringTable::kirkland: return int(tables::kirkland2010.size());
-    case ScatteringTable::peng: return int(tables::peng1996.size());
-    case ScatteringTable::weickenmeier_kohl: return int(tables::weickenmeier_kohl1991.size());
+    case ScatteringTable::lobato:
+      return int(tables::lobato2014.size());
+    case ScatteringTable::kirkland:
+      return int(tables::kirkland2010.size());
+    case ScatteringTable::peng:
+      return int(tables::peng1996.size());
+    case ScatteringTable::weickenmeier_kohl:
+      return int(tables::weickenmeier_kohl1991.size());
   }
   return 0;
 }
@@ -60,10 +63,14 @@ double scattering_factor(ScatteringTable table, int Z, double g) {
                                       ") is not in the scattering-factor table, which has Z = 1-" +
                                       std::to_string(elements(table)));
   switch (table) {
-    case ScatteringTable::lobato: return lobato(tables::lobato2014[Z - 1], g * g);
-    case ScatteringTable::kirkland: return kirkland(tables::kirkland2010[Z - 1], g * g);
-    case ScatteringTable::peng: return peng(tables::peng1996[Z - 1], g * g);
-    case ScatteringTable::weickenmeier_kohl: break;
+    case ScatteringTable::lobato:
+      return lobato(tables::lobato2014[Z - 1], g * g);
+    case ScatteringTable::kirkland:
+      return kirkland(tables::kirkland2010[Z - 1], g * g);
+    case ScatteringTable::peng:
+      return peng(tables::peng1996[Z - 1], g * g);
+    case ScatteringTable::weickenmeier_kohl:
+      break;
   }
   return weickenmeier_kohl(tables::weickenmeier_kohl1991[Z - 1], g * g);
 }

@@ -91,8 +91,8 @@ StructureFactors::Factors StructureFactors::factors_of(const Crystal& crystal) c
       const double scale = kind.occupancy / cell_.volume();
       absorptive.push_back(scale * (options_.core * f.core + options_.phonon * f.phonon));
       // Not a product with `phonon`: the derivative may be infinite, and 0·∞ is not 0.
-      absorptive_dB.push_back(scale * ((options_.core ? f.core_dB : 0) +
-                                       (options_.phonon ? f.phonon_dB : 0)));
+      absorptive_dB.push_back(
+          scale * ((options_.core ? f.core_dB : 0) + (options_.phonon ? f.phonon_dB : 0)));
     }
     factors.elastic.push_back(std::move(elastic));
     factors.absorptive.push_back(std::move(absorptive));
@@ -113,7 +113,8 @@ void StructureFactors::with_factors(const Crystal& crystal, Use use) const {
     same_U = same_U && kind.U == site.U;
   }
   if (!comparable)
-    throw Error(ErrorKind::study, described(crystal) + " differs in cell, elements or occupancies "
+    throw Error(ErrorKind::study, described(crystal) +
+                                      " differs in cell, elements or occupancies "
                                       "from the one its structure factors were prepared for");
   if (same_U)
     use(factors_);
@@ -173,8 +174,8 @@ void StructureFactors::derivative(const Crystal& crystal, const CrystalTangent& 
       for (std::size_t i = 0; i < size(); ++i) {
         // d/dp of (factor × phase): −2πi g·δr from the phase, −g²/4 dB from T.
         const complex shift(0, -2 * pi * g_[i].dot(dr));
-        values[i].elastic += factors.elastic[kind][i] * phase_of[i] *
-                             (shift - 0.25 * g_[i].squaredNorm() * dB);
+        values[i].elastic +=
+            factors.elastic[kind][i] * phase_of[i] * (shift - 0.25 * g_[i].squaredNorm() * dB);
         if (absorbing) {
           values[i].absorptive += factors.absorptive[kind][i] * phase_of[i] * shift;
           if (dB != 0) values[i].absorptive += factors.absorptive_dB[kind][i] * phase_of[i] * dB;
@@ -195,7 +196,8 @@ std::vector<Ug> structure_factors(const Crystal& crystal, const std::vector<Hkl>
 
 std::vector<Hkl> reflections_within(const Cell& cell, double g_max) {
   if (!(g_max >= 0))
-    throw Error(ErrorKind::study, "g_max is " + std::to_string(g_max) + " 1/A; it must not be "
+    throw Error(ErrorKind::study, "g_max is " + std::to_string(g_max) +
+                                      " 1/A; it must not be "
                                       "negative");
   // h = g·a, so abs(h) <= g_max |a|, in any cell.
   const double limit = g_max * (1 + same_length);  // keeps or drops equivalent reflections together

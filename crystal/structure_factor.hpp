@@ -34,8 +34,8 @@ class StructureFactors {
                    const PotentialOptions& options);
 
   /// U_g of `crystal`, which has the same cell, elements and occupancies as the one given to the
-  /// constructor; Error (study) if not. Its atoms may lie elsewhere; where U differs too the factors
-  /// are recomputed (slower); (reflections).
+  /// constructor; Error (study) if not. Its atoms may lie elsewhere; where U differs too the
+  /// factors are recomputed (slower); (reflections).
   void evaluate(const Crystal& crystal, std::vector<Ug>& values) const;
 
   /// dU_g along a direction, at `crystal`; (reflections). Error (study) if the direction changes a
@@ -71,10 +71,10 @@ class StructureFactors {
 
   Cell cell_;
   std::vector<Hkl> reflections_;
-  Hkl lowest_, highest_;            // bounds of the indices, for the phase tables
-  std::vector<Vec3> g_;             // crystal Cartesian
-  std::vector<double> shells_;      // the distinct |g|, ascending
-  std::vector<int> shell_;          // of each reflection
+  Hkl lowest_, highest_;        // bounds of the indices, for the phase tables
+  std::vector<Vec3> g_;         // crystal Cartesian
+  std::vector<double> shells_;  // the distinct |g|, ascending
+  std::vector<int> shell_;      // of each reflection
   double energy_keV_;
   PotentialOptions options_;
   Factors factors_;

@@ -69,8 +69,8 @@ double log_minus_ei_difference(double X, double Y) {
   return -std::expm1(-X) * std::log1p(Y / X) - std::exp(-X) * (ei_series(X) - ei_series(W));
 }
 
-// H(x, y) = ∫d²q (1−e^{−xq²})(1−e^{−y(g−q)²})/(q²(g−q)²) = ∫_0^x∫_0^y π/(t+t') e^{−g²tt'/(t+t')} dt dt'
-// and dH/dx + dH/dy. With X = g²x, Y = g²y, Z = XY/(X+Y):
+// H(x, y) = ∫d²q (1−e^{−xq²})(1−e^{−y(g−q)²})/(q²(g−q)²) = ∫_0^x∫_0^y π/(t+t') e^{−g²tt'/(t+t')} dt
+// dt' and dH/dx + dH/dy. With X = g²x, Y = g²y, Z = XY/(X+Y):
 //   dH/dx = π e^{−X}[Ei(X) − Ei(X²/(X+Y))],
 //   H = (π/g²) {2 Ein(Z) + [ln(1+Y/X) − dH/dx/π] + [ln(1+X/Y) − dH/dy/π]}.
 struct Overlap {
@@ -104,8 +104,7 @@ Overlap thermal_diffuse(const std::array<double, 8>& table, double c, double g2)
       const double weight = (i == j ? 16 : 32) * table[i] * table[j];
       const double whole = overlap(b_i, b_j, g2).value;
       const Overlap far = overlap(c + b_i, c + b_j, g2);
-      sum.value +=
-          weight * (T * whole - far.value + edge[i].value + edge[j].value - corner.value);
+      sum.value += weight * (T * whole - far.value + edge[i].value + edge[j].value - corner.value);
       sum.slope +=
           weight * (-g2 * T * whole - far.slope + edge[i].slope + edge[j].slope - corner.slope);
     }
@@ -160,8 +159,7 @@ AbsorptiveFactor weickenmeier_kohl_absorption(int Z, double g, double U_A2, doub
     return f;
   }
   const double scale = lambda * gamma * gamma / (2 * pi);
-  const Overlap diffuse =
-      thermal_diffuse(tables::weickenmeier_kohl1991[Z - 1], B / 4, g2);
+  const Overlap diffuse = thermal_diffuse(tables::weickenmeier_kohl1991[Z - 1], B / 4, g2);
   f.phonon = scale * diffuse.value;
   f.phonon_dB = scale * diffuse.slope / 4;
   return f;
