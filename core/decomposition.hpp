@@ -29,6 +29,9 @@ EigenDecomposition general_eigen(const MatrixXcd& A);
 /// First divided difference of exp: (e^x − e^y)/(x − y), e^x where x = y. Written as
 /// e^{(x+y)/2} sinhc((x−y)/2), exact to rounding however close x and y are. [NajfeldHavel1995]
 complex exp_divided_difference(complex x, complex y);
+/// Φ_ij = exp_divided_difference(x_i, x_j) for every pair; accurate to rounding relative to
+/// max(|e^{x_i}|, |e^{x_j}|), and faster than one by one.
+MatrixXcd exp_divided_differences(const VectorXcd& x);
 
 /// C = alpha op(A) B + beta C by BLAS; A^† B if conjugate_A.
 void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& B, complex beta,

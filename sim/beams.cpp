@@ -22,7 +22,8 @@ Hkl to_hkl(const IntVec3& v) { return {v[0], v[1], v[2]}; }
 double cross(const Vec2& a, const Vec2& b) { return a[0] * b[1] - a[1] * b[0]; }
 
 std::string text(const Hkl& hkl) {
-  return "(" + std::to_string(hkl.h) + " " + std::to_string(hkl.k) + " " + std::to_string(hkl.l) + ")";
+  return "(" + std::to_string(hkl.h) + " " + std::to_string(hkl.k) + " " + std::to_string(hkl.l) +
+         ")";
 }
 
 int first_crystal(const State& state) {
@@ -59,8 +60,8 @@ IntVec3 lattice_direction_along_z(const State& state, int crystal) {
   }
   throw Error(ErrorKind::study,
               "the beam direction is not a zone axis of " + name_of(state, crystal) +
-                  ": lab z is [" + std::to_string(direction[0]) + " " + std::to_string(direction[1]) +
-                  " " + std::to_string(direction[2]) +
+                  ": lab z is [" + std::to_string(direction[0]) + " " +
+                  std::to_string(direction[1]) + " " + std::to_string(direction[2]) +
                   "]; the zero-order zone needs integers up to " + std::to_string(max_index) +
                   " (a small tilt belongs into the beam tilt)");
 }
@@ -110,11 +111,12 @@ std::array<IntVec3, 2> oriented_zone_basis(const State& state, int crystal) {
   const OrientedCrystal& oriented = state.crystals[crystal];
   const auto reduced = reduced_zone_basis(state, crystal);
   const double longest = lab_g_xy(oriented, reduced[1]).norm();
-  const double area = std::abs(cross(lab_g_xy(oriented, reduced[0]), lab_g_xy(oriented, reduced[1])));
+  const double area =
+      std::abs(cross(lab_g_xy(oriented, reduced[0]), lab_g_xy(oriented, reduced[1])));
 
   std::vector<IntVec3> candidates;
-  for (const IntVec3& v : {reduced[0], reduced[1], IntVec3(reduced[0] + reduced[1]),
-                           IntVec3(reduced[0] - reduced[1])})
+  for (const IntVec3& v :
+       {reduced[0], reduced[1], IntVec3(reduced[0] + reduced[1]), IntVec3(reduced[0] - reduced[1])})
     if (lab_g_xy(oriented, v).norm() < (1 + same) * longest) {
       candidates.push_back(v);
       candidates.push_back(-v);
@@ -212,8 +214,8 @@ ZoneNet zone_net(const State& state, double tolerance) {
           return v.norm() > 0 ? std::to_string(1 / v.norm()) + " A" : std::string("none");
         };
         throw Error(ErrorKind::study,
-                    "the in-plane lattices of " + name_of(state, first) + " and " + name_of(state, c) +
-                        " do not agree: spacing " + length(wanted) + " of " +
+                    "the in-plane lattices of " + name_of(state, first) + " and " +
+                        name_of(state, c) + " do not agree: spacing " + length(wanted) + " of " +
                         text(to_hkl(reference[i])) + " against " + length(g) + " of " +
                         text(to_hkl(match)) + "; they may differ by " +
                         std::to_string(100 * tolerance) + " %, direction included");
@@ -224,7 +226,8 @@ ZoneNet zone_net(const State& state, double tolerance) {
     if (std::lround(cells) != 1)
       throw Error(ErrorKind::study, "the in-plane cell of " + name_of(state, c) + " is " +
                                         std::to_string(std::lround(cells)) + " cells of " +
-                                        name_of(state, first) + "; describe both with the larger cell");
+                                        name_of(state, first) +
+                                        "; describe both with the larger cell");
   }
   return net;
 }
@@ -234,7 +237,8 @@ Beams zone_beams(const State& state, double g_max) {
   // |h| <= g_max |a_h| with a_h the real-space vectors of the net (rows of b⁻¹).
   const Eigen::Matrix2d real_space = net.b.inverse();
   const double limit = g_max * (1 + 1e-12);
-  const int h_max = int(limit * real_space.row(0).norm()), k_max = int(limit * real_space.row(1).norm());
+  const int h_max = int(limit * real_space.row(0).norm()),
+            k_max = int(limit * real_space.row(1).norm());
   std::vector<std::array<int, 2>> indices;
   for (int h = -h_max; h <= h_max; ++h)
     for (int k = -k_max; k <= k_max; ++k)
@@ -250,9 +254,9 @@ Beams select_beams(const State& state, const PotentialOptions& potential,
   const bool zone_only = selection.zero_order_only || state.crystals.size() > 1;
   const Beams candidates =
       zone_only ? zone_beams(state, selection.g_max)
-                : beams_from_hkl(state, reflections_within(
-                                            state.crystals[first_crystal(state)].crystal.cell,
-                                            selection.g_max));
+                : beams_from_hkl(
+                      state, reflections_within(state.crystals[first_crystal(state)].crystal.cell,
+                                                selection.g_max));
   const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
 
   std::vector<int> near;

@@ -28,8 +28,9 @@ IncidentWave incident_wave(const State& state, const Vec2& tilt, double U_0) {
   wave.k0_n = k0.dot(n);
   const double K_n_squared = U_0 + wave.k0_n * wave.k0_n;
   if (!(wave.k0_n > 0 && K_n_squared > 0))
-    throw Error(ErrorKind::study, "the beam does not enter through the surface: its wavevector has " +
-                                      std::to_string(wave.k0_n) + " 1/A along the surface normal");
+    throw Error(ErrorKind::study,
+                "the beam does not enter through the surface: its wavevector has " +
+                    std::to_string(wave.k0_n) + " 1/A along the surface normal");
 
   // Inside: the component along the surface is continuous, K = k0 + (K_n − k0_n) n with
   // K_n² = K² − |k0_parallel|² = U_0 + k0_n².

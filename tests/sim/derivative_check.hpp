@@ -113,8 +113,8 @@ inline OrientedCrystal oriented(const Crystal& crystal, const Vec3& beam_directi
 inline CrystalTangent displacement_mode(const Crystal& crystal) {
   CrystalTangent mode;
   for (std::size_t j = 0; j < crystal.sites.size(); ++j)
-    mode.displacement.push_back(j == 0 ? Vec3(0, 0, 0)
-                                       : Vec3(0.15 + 0.11 * j, 0.31 - 0.07 * j, 0.4 * (j % 3) - 0.2));
+    mode.displacement.push_back(
+        j == 0 ? Vec3(0, 0, 0) : Vec3(0.15 + 0.11 * j, 0.31 - 0.07 * j, 0.4 * (j % 3) - 0.2));
   return mode;
 }
 

@@ -1,0 +1,77 @@
+#include "sim/optical_potential.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace pendel {
+
+namespace {
+
+bool same_atoms(const Crystal& a, const Crystal& b) {
+  return std::equal(
+      a.sites.begin(), a.sites.end(), b.sites.begin(), b.sites.end(),
+      [](const Site& s, const Site& t) { return s.position.v == t.position.v && s.U == t.U; });
+}
+
+}  // namespace
+
+OpticalPotential::OpticalPotential(const State& state,
+                                   const std::vector<std::vector<Hkl>>& reflections,
+                                   const PotentialOptions& options, bool refraction)
+    : absorption_(options.absorption), refraction_(refraction) {
+  for (std::size_t c = 0; c < state.crystals.size(); ++c) {
+    assert(!reflections[c].empty() && reflections[c].front() == Hkl{});
+    crystals_.push_back(state.crystals[c].crystal);
+    factors_.emplace_back(crystals_[c], reflections[c], state.energy_keV, options);
+    values_.emplace_back();
+    factors_[c].evaluate(crystals_[c], values_[c]);
+  }
+}
+
+std::vector<Ug> OpticalPotential::values(const State& state, int crystal) const {
+  const Crystal& wanted = state.crystals[crystal].crystal;
+  if (same_atoms(wanted, crystals_[crystal])) return values_[crystal];
+  std::vector<Ug> result;
+  factors_[crystal].evaluate(wanted, result);
+  return result;
+}
+
+OpticalPotential::Coefficients OpticalPotential::coefficients(const State& state,
+                                                              int crystal) const {
+  const std::vector<Ug> U = values(state, crystal);
+  Coefficients result;
+  result.U.resize(U.size());
+  for (std::size_t i = 0; i < U.size(); ++i)
+    result.U[i] = U[i].elastic + complex(0, state.absorption_strength) * U[i].absorptive;
+  if (refraction_) {
+    result.refraction_U_0 = U[0].elastic.real();
+    result.U[0] -= result.refraction_U_0;
+  }
+  return result;
+}
+
+VectorXcd OpticalPotential::derivative(const State& state, int crystal,
+                                       const StateTangent& tangent) const {
+  const bool atoms = !tangent.crystals.empty() && !tangent.crystals[crystal].zero();
+  const bool strength = tangent.absorption_strength != 0 && absorption_ != Absorption::none;
+  if (!atoms && !strength) return {};
+  VectorXcd result = VectorXcd::Zero(factors_[crystal].size());
+  if (atoms) {
+    std::vector<Ug> dU;
+    factors_[crystal].derivative(state.crystals[crystal].crystal, tangent.crystals[crystal], dU);
+    for (std::size_t i = 0; i < dU.size(); ++i)
+      result[i] = dU[i].elastic + complex(0, state.absorption_strength) * dU[i].absorptive;
+  }
+  if (strength) {
+    const std::vector<Ug> U = values(state, crystal);
+    for (std::size_t i = 0; i < U.size(); ++i)
+      result[i] += complex(0, tangent.absorption_strength) * U[i].absorptive;
+  }
+  return result;
+}
+
+bool OpticalPotential::absorbing(const State& state) const {
+  return absorption_ != Absorption::none && state.absorption_strength != 0;
+}
+
+}  // namespace pendel

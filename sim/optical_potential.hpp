@@ -1,0 +1,41 @@
+// The optical potential U + i·strength·U' of every crystal of a state on fixed lists of reflections,
+// with refraction taken out of U_0, and its derivative along a StateTangent.
+#pragma once
+#include <vector>
+
+#include "core/decomposition.hpp"
+#include "crystal/structure_factor.hpp"
+#include "sim/state.hpp"
+
+namespace pendel {
+
+class OpticalPotential {
+ public:
+  /// `reflections` per crystal of the state; (0,0,0) comes first in each.
+  OpticalPotential(const State& state, const std::vector<std::vector<Hkl>>& reflections,
+                   const PotentialOptions& options, bool refraction);
+
+  struct Coefficients {
+    double refraction_U_0 = 0;  ///< Re U_0 with refraction [1/Å²]: K² = k0² + U_0; else 0
+    VectorXcd U;                ///< (reflections) [1/Å²]; U[0] is without refraction_U_0
+  };
+  /// Those of the constructor's atoms are kept; others are evaluated.
+  Coefficients coefficients(const State& state, int crystal) const;
+
+  /// dU along the tangent (refraction_U_0 never changes); empty if it has no part in this crystal.
+  VectorXcd derivative(const State& state, int crystal, const StateTangent& tangent) const;
+
+  /// Whether U_{-g} = conj(U_g) fails for this state.
+  bool absorbing(const State& state) const;
+
+ private:
+  std::vector<Ug> values(const State& state, int crystal) const;
+
+  Absorption absorption_;
+  bool refraction_;
+  std::vector<Crystal> crystals_;         // of the constructor's state
+  std::vector<StructureFactors> factors_;
+  std::vector<std::vector<Ug>> values_;   // at crystals_
+};
+
+}  // namespace pendel
