@@ -1,0 +1,66 @@
+"""Draws every figure that a result file has data for and prints the files made.
+
+Exit status: 0 done, 2 wrong arguments, 3 the file is not a result.
+"""
+import argparse
+import pathlib
+import sys
+
+from . import disks, maps, pattern, result
+
+
+def position(argument):
+    row, comma, column = argument.partition(",")
+    if not (comma and row.strip().isdecimal() and column.strip().isdecimal()):
+        raise argparse.ArgumentTypeError(f"'{argument}' is not ROW,COLUMN such as 3,5")
+    return int(row), int(column)
+
+
+def fit_figures(fit, chosen):
+    """(file name, figure) of everything the fit holds."""
+    yield "maps", maps.maps_figure(fit)
+    for number, (name, x, y) in enumerate(maps.polarization_pairs(fit)):
+        yield name.replace(".", "_"), maps.polarization_figure(name, x, y, fit.step)
+    if fit.measured is not None and fit.fitted is not None:
+        rows, columns = fit.fitted.values.shape[:2]
+        row, column = chosen or disks.typical_position(fit)
+        if row >= rows or column >= columns:
+            raise result.NotAResult(f"--position {row},{column} is outside the scan of {rows} rows "
+                                    f"and {columns} columns (counted from 0)")
+        yield f"disks_{row}_{column}", disks.disks_figure(fit, row, column)
+
+
+def pattern_figures(found):
+    yield "spots", pattern.spots_figure(found)
+    yield "thickness", pattern.thickness_figure(found)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="pendel plot", description=__doc__.splitlines()[0])
+    parser.add_argument("result", type=pathlib.Path, help="HDF5 file written by pendel run")
+    parser.add_argument("-o", "--output", type=pathlib.Path, default=pathlib.Path("."),
+                        metavar="DIR", help="folder of the figures; made if missing")
+    parser.add_argument("--format", choices=["png", "pdf", "svg"], default="png")
+    parser.add_argument("--position", type=position, metavar="ROW,COLUMN",
+                        help="scan position of the disk intensities (default: that of median χ²)")
+    arguments = parser.parse_args(argv)
+    try:
+        found = result.read(arguments.result)
+        if isinstance(found, result.FitResult):
+            figures = fit_figures(found, arguments.position)
+        else:
+            figures = pattern_figures(found)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures:
+            if figure is not None:
+                path = arguments.output / f"{arguments.result.stem}_{name}.{arguments.format}"
+                figure.savefig(path)
+                print(path)
+    except (result.NotAResult, OSError) as error:
+        print(f"pendel plot: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

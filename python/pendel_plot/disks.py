@@ -1,0 +1,54 @@
+"""Measured and fitted disk intensities of one scan position."""
+import numpy as np
+
+from .style import hkl_label, plt, with_unit
+
+
+def typical_position(result):
+    """(row, column) of the median χ²: neither the best nor the worst fit."""
+    chi2 = result.quality.get("chi2")
+    values = np.asarray(result.fitted.values).sum(axis=2) if chi2 is None else chi2.values
+    finite = np.flatnonzero(np.isfinite(values.ravel()))
+    if finite.size == 0:
+        return 0, 0
+    order = finite[np.argsort(values.ravel()[finite], kind="stable")]
+    return np.unravel_index(order[order.size // 2], values.shape)
+
+
+def disks_figure(result, row, column):
+    """Above: intensities, logarithmic where possible; below: residuals in σ."""
+    measured, fitted = (a.values[row, column] for a in (result.measured, result.fitted))
+    if result.sigma is None:  # counts
+        sigma, named = np.sqrt(np.maximum(fitted, 1)), "σ = √fitted (counts)"
+    else:
+        sigma, named = result.sigma.values[row, column], "σ of the fit"
+    index = np.arange(measured.size)
+    width = min(max(0.17 * measured.size + 1.2, 5), 14)
+    figure, (above, below) = plt.subplots(
+        2, 1, sharex=True, layout="constrained", figsize=(width, 4.6),
+        gridspec_kw={"height_ratios": [3, 1.3]})
+    above.errorbar(index, measured, yerr=sigma, fmt="o", markersize=3.5, linewidth=0.8,
+                   color="black", markerfacecolor="white", label="measured")
+    above.plot(index, fitted, "_", markersize=9, markeredgewidth=1.8, color="C3", label="fitted")
+    if np.nanmin(np.concatenate([measured, fitted])) > 0:
+        above.set_yscale("log")
+    above.set_ylabel(with_unit("disk intensity", result.measured.unit))
+    above.grid(axis="y", linewidth=0.3)
+    above.legend(frameon=False, ncol=2, loc="upper right")
+    chi2 = result.quality.get("chi2")
+    quality = "" if chi2 is None else f", χ²/dof = {chi2.values[row, column]:.3g}"
+    above.set_title(f"row {row}, column {column}{quality}", loc="left")
+    residual = (measured - fitted) / sigma
+    below.axhspan(-1, 1, color="0.9")
+    below.bar(index, residual, width=0.6, color="C3")
+    below.axhline(0, color="black", linewidth=0.6)
+    bound = max(2.5, 1.1 * np.nanmax(np.abs(residual), initial=0))
+    below.set_ylim(-bound, bound)
+    below.set_ylabel("residual (σ)")
+    below.set_title(named, loc="right", fontsize=7, pad=2)
+    if result.hkl is not None:
+        step = max(1, int(np.ceil(measured.size / 75)))
+        below.set_xticks(index[::step], [hkl_label(h) for h in result.hkl[::step]], rotation=90)
+    below.set_xlim(-0.8, measured.size - 0.2)
+    below.set_xlabel("reflection")
+    return figure

@@ -1,0 +1,131 @@
+"""Maps of a fit: every parameter beside its truth, difference and error; polarization arrows."""
+import re
+
+import numpy as np
+from matplotlib.colors import Normalize
+
+from .style import DIVERGING, ERROR, SEQUENTIAL, colours, limits, plt, scale_bar, with_unit
+
+PANEL = 2.3  # inches
+
+
+def draw(axes, values, cmap, norm, label, step):
+    """One map with its colour bar; row 0 on top (lab y points down), column 0 at the left."""
+    image = axes.imshow(values, cmap=cmap, norm=norm, interpolation="nearest")
+    finite = values[np.isfinite(values)]
+    below, above = (finite < norm.vmin).any(), (finite > norm.vmax).any()
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    bar = axes.figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1]), extend=extend)
+    bar.ax.tick_params(labelsize=7)
+    bar.ax.locator_params(nbins=5)
+    bar.set_label(label)
+    axes.locator_params(integer=True, nbins=4)
+    if step:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        scale_bar(axes, *step)
+    else:
+        place = axes.get_subplotspec()
+        axes.set_xlabel("column" if place.is_last_row() else "")
+        axes.set_ylabel("row" if place.is_first_col() else "")
+
+
+def parameter_rows(result):
+    """Per parameter that is a map: its panels as (title, values, colour map, norm, label)."""
+    rows = []
+    for p in result.parameters:
+        if not p.value.is_map:
+            continue
+        value, label = p.value.values, with_unit("", p.value.unit).strip(" ()")
+        compared = [value] if p.truth is None else [value, p.truth.values]
+        row = [(f"{p.name}: fit", value, *colours(*compared), label)]
+        if p.truth is not None:
+            row.append((f"{p.name}: truth", p.truth.values, *colours(*compared), label))
+            difference = value - p.truth.values
+            bound = max(np.abs(limits(difference)))
+            row.append((f"{p.name}: fit − truth", difference, DIVERGING,
+                        Normalize(-bound, bound), label))
+        if p.error is not None and p.error.is_map:
+            row.append((f"{p.name}: standard error", p.error.values, ERROR,
+                        Normalize(*limits(p.error.values)), label))
+        rows.append(row)
+    return rows
+
+
+def maps_figure(result):
+    """Parameters one per row, then the maps of scale, background and χ²; None if nothing is a map."""
+    rows = parameter_rows(result)
+    width = max([len(row) for row in rows] + [2])
+    quality = [("χ² / degrees of freedom" if name == "chi2" else name, array.values,
+                SEQUENTIAL, Normalize(*limits(array.values)), array.unit)
+               for name, array in result.quality.items()]
+    rows += [quality[i:i + width] for i in range(0, len(quality), width)]
+    if not rows:
+        return None
+    shape = rows[0][0][1].shape
+    height = PANEL * min(max(shape[0] / shape[1], 0.3), 2)
+    figure, grid = plt.subplots(len(rows), width, squeeze=False, layout="constrained",
+                                figsize=(width * (PANEL + 0.9), len(rows) * (height + 0.45) + 0.3))
+    for line, row in zip(grid, rows):
+        for axes, (title, values, cmap, norm, label) in zip(line, row):
+            draw(axes, values, cmap, norm, label, result.step)
+            axes.set_title(title)
+        for axes in line[len(row):]:
+            axes.set_axis_off()
+    figure.suptitle(scan_constants(result), fontsize=9)
+    return figure
+
+
+def scan_constants(result):
+    """The parameters with one value for the whole scan, as a line of text."""
+    parts = []
+    for p in result.parameters:
+        if not p.value.is_map and p.value.values.size == 1:
+            error = "" if p.error is None else f" ± {p.error.values.item():.2g}"
+            parts.append(f"{p.name} = {p.value.values.item():.4g}{error} {p.value.unit}".strip())
+    return ("one value for the scan: " + ", ".join(parts)) if parts else ""
+
+
+def polarization_pairs(result):
+    """(name, x, y) of displacement amplitudes that come as x and y; tilts and the like are not."""
+    by_name = {p.name: p for p in result.parameters if p.value.is_map}
+    pairs = []
+    for name, p in by_name.items():
+        match = re.fullmatch(r"(.*polarization.*?)([._ ]?)x", name)
+        if match and match.expand(r"\1\2y") in by_name:
+            pairs.append((match[1], p, by_name[match.expand(r"\1\2y")]))
+    return pairs
+
+
+def arrow_panel(axes, x, y, norm, longest, step):
+    """ρ as arrows over the map of |ρ|. Arrows point in lab x (right) and lab y (down)."""
+    draw(axes, np.hypot(x, y), SEQUENTIAL, norm, r"$|\rho|$", step)
+    rows, columns = x.shape
+    stride = max(1, int(np.ceil(max(rows, columns) / 24)))
+    row, column = np.mgrid[stride // 2:rows:stride, stride // 2:columns:stride]
+    u, v = x[row, column], y[row, column]
+    axes.quiver(column, row, u, v, angles="xy", scale_units="xy", pivot="mid",
+                scale=longest / (0.95 * stride), width=0.14 * stride / columns, color="white",
+                edgecolor="black", linewidth=0.4, headwidth=3.2, headlength=3.5, headaxislength=3.2)
+    axes.set_xlim(-0.5, columns - 0.5)
+    axes.set_ylim(rows - 0.5, -0.5)
+
+
+def polarization_figure(name, x, y, step):
+    """Fitted arrows, and the true ones beside them where the file has them."""
+    panels = [("fit", x.value.values, y.value.values)]
+    if x.truth is not None and y.truth is not None:
+        panels.append(("truth", x.truth.values, y.truth.values))
+    magnitudes = [np.hypot(u, v) for _, u, v in panels]
+    low, high = limits(*magnitudes)
+    norm = Normalize(min(low, 0), high)
+    rows, columns = x.value.values.shape
+    height = 4.2 * min(max(rows / columns, 0.4), 2)
+    figure, grid = plt.subplots(1, len(panels), squeeze=False, layout="constrained",
+                                figsize=(5.3 * len(panels), height + 0.8))
+    for axes, (title, u, v) in zip(grid[0], panels):
+        arrow_panel(axes, u, v, norm, high, step)
+        axes.set_title(f"{name}: {title}")
+    figure.suptitle("Arrows: displacement amplitude ρ (columns = lab x, rows = lab y down), "
+                    "not the dipole P", fontsize=9)
+    return figure

@@ -1,0 +1,191 @@
+"""Runs pendel_plot on small synthetic results and looks at what it draws."""
+import contextlib
+import io
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+from pendel_plot import __main__, disks, maps, pattern, result, style
+
+ROWS, COLUMNS = 12, 16
+
+
+def array(group, name, values, unit="", axes=()):
+    """An EMD 1.0 array node."""
+    node = group.create_group(name)
+    node.attrs["emd_group_type"] = "array"
+    values = np.asarray(values)
+    data = node.create_dataset("data", data=values)
+    data.attrs["units"] = unit
+    for i, length in enumerate(values.shape):
+        label, step, axis_unit = axes[i] if i < len(axes) else (f"axis {i}", 1.0, "pixels")
+        dim = node.create_dataset(f"dim{i}", data=step * np.arange(length))
+        dim.attrs["name"], dim.attrs["units"] = label, axis_unit
+
+
+def vortex():
+    """ρ of a vortex whose arrows turn clockwise on the screen (y down): ρ = (−y, x) about the centre."""
+    y, x = np.mgrid[:ROWS, :COLUMNS] - np.array([(ROWS - 1) / 2, (COLUMNS - 1) / 2])[:, None, None]
+    r = np.hypot(x, y)
+    return np.stack([-y, x]) * np.exp(-((r / 6) ** 2)) / 3
+
+
+def write_fit(path, step_A=None):
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:ROWS, :COLUMNS]
+    rho = vortex()
+    truth = {"beam_tilt_mrad.x": 4 * np.sin(x / 5), "beam_tilt_mrad.y": 3 * np.cos(y / 4),
+             "polarization.PTO.x": rho[0], "polarization.PTO.y": rho[1]}
+    sigma = {"beam_tilt_mrad.x": 0.05, "beam_tilt_mrad.y": 0.05,
+             "polarization.PTO.x": 0.04, "polarization.PTO.y": 0.04}
+    unit = {name: "mrad" if "tilt" in name else "" for name in truth}
+    axes = [("row", step_A or 1, "Å" if step_A else "pixels"),
+            ("column", step_A or 1, "Å" if step_A else "pixels")]
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        groups = {name: root.create_group(name) for name in ("parameters", "errors", "truth")}
+        for name, values in truth.items():
+            fitted = values + sigma[name] * rng.standard_normal(values.shape)
+            fitted[2, 3] = np.nan
+            array(groups["parameters"], name, fitted, unit[name], axes)
+            array(groups["errors"], name, sigma[name] * (1 + rng.random(values.shape)), unit[name],
+                  axes)
+            array(groups["truth"], name, values, unit[name], axes)
+        array(groups["parameters"], "thickness.all", [187.4], "Å")
+        array(groups["errors"], "thickness.all", [0.31], "Å")
+        array(root, "scale", 1e5 * (1 + 0.02 * rng.standard_normal((ROWS, COLUMNS))), "counts", axes)
+        array(root, "background", 12 + rng.random((ROWS, COLUMNS)), "counts", axes)
+        array(root, "chi2", rng.chisquare(30, (ROWS, COLUMNS)) / 30, "", axes)
+        h, k = np.mgrid[-3:4, -3:4].reshape(2, -1)
+        mean = 12 + 1e5 * np.exp(-1.2 * np.hypot(h, k)) * (1 + 0.3 * np.sin(3 * h + k))
+        mean = np.broadcast_to(mean, (ROWS, COLUMNS, h.size))
+        array(root, "measured", rng.poisson(mean).astype(float), "counts", axes)
+        array(root, "fitted", mean, "counts", axes)
+        array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
+
+
+def write_pattern(path):
+    h, k = np.mgrid[-5:6, -5:6].reshape(2, -1)
+    g = np.stack([h, k], axis=1) / 3.905
+    thickness = np.linspace(0, 500, 101)
+    width = 0.006 * np.linalg.norm(g, axis=1) ** 2
+    intensity = np.exp(-2 * np.linalg.norm(g, axis=1))[None] * np.sin(
+        np.pi * thickness[:, None] * (1 / 400 + width[None])) ** 2 / 9
+    intensity[:, (h == 0) & (k == 0)] = 0
+    intensity[:, (h == 0) & (k == 0)] = 1 - intensity.sum(axis=1, keepdims=True)
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
+        array(root, "g", g, "1/Å")
+        array(root, "intensity", intensity, "", [("thickness", thickness[1], "Å")])
+
+
+def run(*arguments):
+    """(exit status, standard output, standard error) of the command, run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = __main__.main([str(a) for a in arguments])
+        except SystemExit as usage:
+            status = usage.code
+    return status, out.getvalue(), err.getvalue()
+
+
+class Plot(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(style.plt.close, "all")
+        self.folder = pathlib.Path(folder.name)
+        self.file = self.folder / "fit.h5"
+
+    def test_command_draws_every_figure_of_a_fit(self):
+        write_fit(self.file, step_A=20)
+        command = [sys.executable, "-m", "pendel_plot", self.file, "-o", self.folder / "figures",
+                   "--position", "3,5"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = [pathlib.Path(line).name for line in done.stdout.split()]
+        self.assertEqual(
+            names, ["fit_maps.png", "fit_polarization_PTO.png", "fit_disks_3_5.png"])
+        for name in names:
+            self.assertGreater((self.folder / "figures" / name).stat().st_size, 5000)
+
+    def test_arrows_point_along_lab_x_and_lab_y_down(self):
+        x, y = np.full((4, 4), 1.0), np.full((4, 4), 0.5)
+        figure, axes = style.plt.subplots()
+        maps.arrow_panel(axes, x, y, style.Normalize(0, 2), 1.2, None)
+        figure.canvas.draw()
+        tail = axes.transData.transform((1, 1))
+        tip = axes.transData.transform((1 + x[0, 0], 1 + y[0, 0])) - tail
+        self.assertGreater(tip[0], 0)  # right on the screen
+        self.assertLess(tip[1], 0)  # down on the screen
+        quiver = next(c for c in axes.collections if hasattr(c, "U"))
+        self.assertEqual(quiver.angles, "xy")
+
+    def test_truth_shares_the_colours_of_the_fit_and_missing_positions_are_masked(self):
+        write_fit(self.file)
+        figure = maps.maps_figure(result.read(self.file))
+        images = {axes.get_title(): axes.images[0] for axes in figure.axes if axes.images}
+        fit, truth = images["polarization.PTO.x: fit"], images["polarization.PTO.x: truth"]
+        self.assertEqual(fit.get_clim(), truth.get_clim())
+        self.assertAlmostEqual(sum(fit.get_clim()), 0)  # centred: both signs occur
+        self.assertTrue(np.ma.getmaskarray(fit.get_array())[2, 3])
+        self.assertIn("thickness.all = 187.4 ± 0.31 Å", figure._suptitle.get_text())
+
+    def test_scan_step_becomes_a_scale_bar(self):
+        write_fit(self.file)
+        self.assertIsNone(result.read(self.file).step)
+        write_fit(self.file, step_A=20)
+        self.assertEqual(result.read(self.file).step, (20.0, "Å"))
+
+    def test_disk_residuals_are_in_sigma(self):
+        write_fit(self.file)
+        fit = result.read(self.file)
+        figure = disks.disks_figure(fit, 3, 5)
+        heights = [bar.get_height() for bar in figure.axes[1].containers[0]]
+        measured, fitted = fit.measured.values[3, 5], fit.fitted.values[3, 5]
+        np.testing.assert_allclose(heights, (measured - fitted) / np.sqrt(fitted))
+
+    def test_pattern(self):
+        write_pattern(self.folder / "pattern.h5")
+        status, out, err = run(self.folder / "pattern.h5", "-o", self.folder, "--format", "svg")
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["pattern_spots.svg", "pattern_thickness.svg"])
+        axes = pattern.spots_figure(result.read(self.folder / "pattern.h5")).axes[0]
+        low, high = axes.get_ylim()
+        self.assertGreater(low, high)  # lab y points down
+
+    def test_indices_with_bars(self):
+        self.assertEqual(style.hkl_label((1, -1, 0)), r"$1\bar{1}0$")
+        self.assertEqual(style.hkl_label((10, 0, -2)), r"$10\,0\,\bar{2}$")
+
+    def test_what_is_no_result_ends_with_status_3_and_says_why(self):
+        (self.folder / "text.h5").write_text("no HDF5")
+        with h5py.File(self.folder / "other.h5", "w") as file:
+            file["scan"] = np.zeros(3)
+        with h5py.File(self.folder / "empty.h5", "w") as file:
+            file.create_group("pendel").attrs["emd_group_type"] = "root"
+        write_fit(self.file)
+        for arguments, message in [
+                ([self.folder / "absent.h5"], "cannot be read"),
+                ([self.folder / "text.h5"], "cannot be read as HDF5"),
+                ([self.folder / "other.h5"], "the file holds: scan"),
+                ([self.folder / "empty.h5"], "figures are made of results"),
+                ([self.file, "--position", "3,99"], "outside the scan of 12 rows and 16 columns")]:
+            status, _, err = run(*arguments, "-o", self.folder)
+            self.assertEqual(status, 3, err)
+            self.assertIn(message, err)
+        self.assertEqual(run(self.file, "--position", "here")[0], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
