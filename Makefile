@@ -13,7 +13,7 @@ export PENDEL_PYTHON ?= /usr/bin/python3
 DEMO := build/demo
 
 build: packages ## configure and build into build/release
-	@cmake --preset release
+	@cmake --preset release -DPENDEL_PYTHON=$(PENDEL_PYTHON)
 	@cmake --build build/release --parallel $(JOBS)
 
 demo: build ## fit tilt and polarization of a simulated SrTiO3/PbTiO3 vortex and draw the maps
@@ -28,7 +28,7 @@ test: build ## build and run every test, slow ones included
 	@ctest --test-dir build/release --output-on-failure --no-tests=error --parallel $(TEST_JOBS)
 
 sanitize: packages ## run the fast tests under the address and undefined-behaviour sanitizers
-	@cmake --preset sanitize
+	@cmake --preset sanitize -DPENDEL_PYTHON=$(PENDEL_PYTHON)
 	@cmake --build build/sanitize --parallel $(JOBS)
 	@ctest --test-dir build/sanitize --output-on-failure --no-tests=error -LE slow --parallel $(TEST_JOBS)
 
