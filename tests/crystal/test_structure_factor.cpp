@@ -1,0 +1,244 @@
+#include "crystal/structure_factor.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "core/electron.hpp"
+#include "core/error.hpp"
+#include "reference.hpp"
+
+using namespace pendel;
+using electron::pi;
+using reference::PbTiO3;
+using reference::SrTiO3;
+
+namespace {
+
+Crystal named(const std::string& name) {
+  if (name == "PbTiO3") return PbTiO3();
+  if (name == "SrTiO3") return SrTiO3();
+  if (name == "Si") return reference::face_centred("Si", 5.431, 14, true);
+  BOOST_REQUIRE(name == "Au");
+  return reference::face_centred("Au", 4.078, 79, false);
+}
+
+Crystal without_motion(Crystal crystal) {
+  for (Site& site : crystal.sites) site.set_B(0);
+  return crystal;
+}
+
+Hkl hkl_of(const std::vector<std::string>& row, int first) {
+  return {std::stoi(row[first]), std::stoi(row[first + 1]), std::stoi(row[first + 2])};
+}
+
+complex number(const std::vector<std::string>& row, int first) {
+  return {std::stod(row[first]), std::stod(row[first + 1])};
+}
+
+const PotentialOptions every_absorption[] = {
+    {},
+    {ScatteringTable::kirkland, Absorption::proportional, 0.07, true, true},
+    {ScatteringTable::weickenmeier_kohl, Absorption::weickenmeier_kohl, 0.1, true, true},
+    {ScatteringTable::lobato, Absorption::weickenmeier_kohl, 0.1, true, false},
+    {ScatteringTable::peng, Absorption::weickenmeier_kohl, 0.1, false, true}};
+
+double distance(const Ug& a, const Ug& b) {
+  return std::abs(a.elastic - b.elastic) + std::abs(a.absorptive - b.absorptive);
+}
+
+// A direction without symmetry: every atom moves differently and every B changes.
+CrystalTangent general_direction() {
+  CrystalTangent direction;
+  direction.displacement = {
+      {0.01, 0.02, -0.3}, {0.2, -0.1, 0.4}, {-0.3, 0.1, 0.2}, {0, 0.3, -0.1}, {0.1, 0.1, 0.05}};
+  direction.B = {0.3, 0.2, -0.4, 0.1, 0.25};
+  return direction;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(structure_factors_of_py4dstem) {
+  // F = (1/Ω) Σ f_e exp(+2πi g·r) = (π/γ) conj(U_g), static; all tables hold 15 digits.
+  for (const auto& row : reference::rows(reference::file("structure_factors.csv"))) {
+    const Crystal crystal = without_motion(named(row[0]));
+    const Ug U_g = structure_factors(crystal, {hkl_of(row, 1)}, 300, {})[0];
+    const complex F = std::conj(U_g.elastic) * pi / electron::gamma(300);
+    BOOST_TEST(std::abs(F - number(row, 4)) < 1e-12, row[0] << " " << F);
+    BOOST_TEST(std::abs(U_g.absorptive) == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(potential_of_a_multislice_program) {
+  // V_g [V], printed with 8 digits.
+  const double volt = electron::potential_V_A2 * pi / electron::gamma(300);
+  PotentialOptions kirkland;
+  kirkland.table = ScatteringTable::kirkland;
+  for (const auto& row : reference::rows(reference::file("potential_coefficients.csv"))) {
+    const Crystal crystal =
+        row[0] == "PbTiO3" ? PbTiO3(0.90, 0.45, 0.70) : SrTiO3(0.6214, 0.4398, 0.7323);
+    int column = 4;
+    for (const PotentialOptions& options : {PotentialOptions{}, kirkland})
+      for (const Crystal& moving : {without_motion(crystal), crystal}) {
+        const complex V =
+            volt * structure_factors(moving, {hkl_of(row, 1)}, 300, options)[0].elastic;
+        const complex expected = number(row, column);
+        BOOST_TEST(std::abs(V - expected) < 1e-7 * std::abs(expected) + 1e-8, row[0] << " " << V);
+        column += 2;
+      }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(absorbing_crystals_of_py4dstem) {
+  // Its U_g = Σ (Re + i Im) exp(+2πi g·r)/Ω is conj(U_g) + i conj(U'_g) here. Its scale and γ are
+  // converted exactly (see test_weickenmeier_kohl); its Bohr radius of 0.5289 Å limits U' to 1e-3.
+  PotentialOptions options = every_absorption[2];
+  for (const auto& row : reference::rows(reference::file("weickenmeier_kohl_crystals.csv"))) {
+    const double E = std::stod(row[1]);
+    const double scale = 0.4787801 * 0.6648403 * pi * (1 + E / 511.0) / electron::gamma(E);
+    const Crystal crystal = named(row[0]);
+    const auto U = structure_factors(crystal, {hkl_of(row, 2), {0, 0, 0}}, E, options);
+    const complex elastic = number(row, 5), both = number(row, 7);
+    BOOST_TEST(std::abs(std::conj(U[0].elastic) * scale - elastic) <
+               1e-7 * std::abs(elastic) + 1e-12);
+    const complex absorptive = (both - elastic) / complex(0, 1);
+    BOOST_TEST(std::abs(std::conj(U[0].absorptive) - absorptive) <
+               1e-3 * std::abs(U[1].absorptive));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(friedel_holds_for_each_part) {
+  // The elastic and the absorptive potential are real functions of position.
+  for (const PotentialOptions& options : every_absorption) {
+    const auto U = structure_factors(PbTiO3(), {{1, 2, 3}, {-1, -2, -3}}, 200, options);
+    BOOST_TEST(std::abs(U[0].elastic - std::conj(U[1].elastic)) < 1e-16);
+    BOOST_TEST(std::abs(U[0].absorptive - std::conj(U[1].absorptive)) < 1e-16);
+    BOOST_TEST(std::abs(U[0].elastic.imag()) > 1e-4);  // not centrosymmetric: a phase to test
+  }
+}
+
+BOOST_AUTO_TEST_CASE(evaluate_follows_the_atoms) {
+  const Crystal start = PbTiO3();
+  const auto reflections = reflections_within(start.cell, 1.0);
+  CrystalTangent shift = general_direction(), B = general_direction();
+  shift.B.clear();
+  B.displacement.clear();
+  for (const PotentialOptions& options : every_absorption) {
+    const StructureFactors factors(start, reflections, 300, options);
+    for (const Crystal& crystal : {start, moved(start, shift, 0.7), moved(start, B, 0.7)}) {
+      std::vector<Ug> values;
+      factors.evaluate(crystal, values);
+      const auto expected = structure_factors(crystal, reflections, 300, options);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        BOOST_TEST(distance(values[i], expected[i]) < 1e-15);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_are_those_of_the_values) {
+  const Crystal crystal = PbTiO3();
+  const auto reflections = reflections_within(crystal.cell, 1.2);
+  CrystalTangent shift = general_direction(), B = general_direction();
+  shift.B.clear();
+  B.displacement.clear();
+  for (const PotentialOptions& options : every_absorption)
+    for (const CrystalTangent& direction : {shift, B, general_direction()}) {
+      const StructureFactors factors(crystal, reflections, 300, options);
+      std::vector<Ug> slope, at[4];
+      factors.derivative(crystal, direction, slope);
+      const double h = 2e-3;  // five points: truncation h^4 ~ 1e-11, rounding 1e-16/h
+      const double steps[] = {2 * h, h, -h, -2 * h};
+      for (int n = 0; n < 4; ++n) factors.evaluate(moved(crystal, direction, steps[n]), at[n]);
+      double largest = 0, largest_absorptive = 0, error = 0;
+      for (std::size_t i = 0; i < slope.size(); ++i) {
+        const auto difference = [&](complex Ug::*part) {
+          return (8.0 * (at[1][i].*part - at[2][i].*part) - (at[0][i].*part - at[3][i].*part)) /
+                 (12 * h);
+        };
+        error = std::max(
+            error, distance(slope[i], {difference(&Ug::elastic), difference(&Ug::absorptive)}));
+        largest = std::max(largest, std::abs(slope[i].elastic));
+        largest_absorptive = std::max(largest_absorptive, std::abs(slope[i].absorptive));
+      }
+      BOOST_TEST(largest > 1e-3);  // never 0 against 0
+      BOOST_TEST((largest_absorptive > 1e-5) == (options.absorption != Absorption::none));
+      BOOST_TEST(error < 1e-9 * largest);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(anisotropic_motion) {
+  Crystal crystal = PbTiO3();
+  Mat3 U;
+  U << 0.012, 0.003, -0.002, 0.003, 0.008, 0.001, -0.002, 0.001, 0.02;
+  crystal.sites[1].U = U;
+  const Hkl hkl{2, -1, 3};
+  const Vec3 g = crystal.cell.g(hkl).v;
+  Crystal only_Ti = crystal;
+  only_Ti.sites = {crystal.sites[1]};
+  const complex moving = structure_factors(only_Ti, {hkl}, 300, {})[0].elastic;
+  const complex still = structure_factors(without_motion(only_Ti), {hkl}, 300, {})[0].elastic;
+  BOOST_TEST(std::abs(moving / still - std::exp(-2 * pi * pi * g.dot(U * g))) < 1e-14);
+  // A change of B adds an isotropic part, whatever U is.
+  CrystalTangent direction;
+  direction.B = {1};
+  std::vector<Ug> slope;
+  StructureFactors(only_Ti, {hkl}, 300, {}).derivative(only_Ti, direction, slope);
+  BOOST_TEST(std::abs(slope[0].elastic / moving + g.squaredNorm() / 4) < 1e-13);
+}
+
+BOOST_AUTO_TEST_CASE(occupancy_and_proportional_absorption) {
+  Crystal crystal = PbTiO3();
+  const complex full = structure_factors(crystal, {{1, 0, 2}}, 300, {})[0].elastic;
+  for (Site& site : crystal.sites) site.occupancy = 0.25;
+  PotentialOptions options;
+  options.absorption = Absorption::proportional;
+  options.proportional_absorption = 0.05;
+  const Ug quarter = structure_factors(crystal, {{1, 0, 2}}, 300, options)[0];
+  BOOST_TEST(std::abs(quarter.elastic - 0.25 * full) < 1e-16);
+  BOOST_TEST(std::abs(quarter.absorptive - 0.05 * quarter.elastic) < 1e-17);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_use_is_refused) {
+  const Crystal crystal = PbTiO3();
+  const StructureFactors factors(crystal, {{1, 0, 0}}, 300, every_absorption[2]);
+  std::vector<Ug> values;
+  Crystal other = crystal;
+  other.sites[1].Z = 40;
+  BOOST_CHECK_THROW(factors.evaluate(other, values), Error);
+  BOOST_CHECK_THROW(factors.evaluate(SrTiO3(), values), Error);
+  BOOST_CHECK_THROW(
+      factors.derivative(without_motion(crystal), debye_waller_direction(crystal, 8), values),
+      Error);
+  other.sites[1].Z = 99;
+  BOOST_CHECK_EXCEPTION(structure_factors(other, {{1, 0, 0}}, 300, every_absorption[2]), Error,
+                        [](const Error& e) { return e.kind() == ErrorKind::input; });
+  BOOST_CHECK_THROW(reflections_within(crystal.cell, -1), Error);
+}
+
+BOOST_AUTO_TEST_CASE(reflections_of_skewed_cells_are_complete) {
+  // Against a search far beyond any bound; the primitive fcc cell has 4573 reflections within 3
+  // 1/Å.
+  const double a = 5.43 / std::sqrt(2);
+  const std::pair<Cell, double> cells[] = {{Cell(a, a, a, 60, 60, 60), 3.0},
+                                           {Cell(7, 8, 11, 70, 100, 110), 1.0},
+                                           {Cell(5.1, 5.2, 9.3, 90, 122.6, 90), 1.5},
+                                           {Cell(3, 3, 20, 90, 90, 120), 1.0}};
+  for (const auto& [cell, g_max] : cells) {
+    std::set<Hkl> expected;
+    for (int h = -40; h <= 40; ++h)
+      for (int k = -40; k <= 40; ++k)
+        for (int l = -40; l <= 40; ++l)
+          if (cell.g({h, k, l}).v.norm() <= g_max) expected.insert({h, k, l});
+    const auto found = reflections_within(cell, g_max);
+    BOOST_TEST(found.size() == expected.size());
+    BOOST_TEST((std::set<Hkl>(found.begin(), found.end()) == expected));
+    BOOST_TEST((found[0] == Hkl{0, 0, 0}));
+    for (std::size_t i = 1; i < found.size(); ++i) {
+      const double last = cell.g(found[i - 1]).v.norm(), next = cell.g(found[i]).v.norm();
+      BOOST_TEST(next > last * (1 - 1e-9));
+      if (next < last * (1 + 1e-12)) BOOST_TEST((found[i - 1] < found[i]));
+    }
+  }
+  BOOST_TEST(reflections_within(cells[0].first, 3.0).size() == 4573u);
+  // Whole families at the edge: {200} of a cubic cell at g_max = 2/a
+  BOOST_TEST(reflections_within(Cell(3.905, 3.905, 3.905, 90, 90, 90), 2 / 3.905).size() == 33u);
+}
