@@ -1,0 +1,119 @@
+#include "io/emd.hpp"
+
+#include <cassert>
+#include <random>
+
+#include "core/error.hpp"
+
+namespace pendel {
+
+namespace {
+
+// A random UUID, version 4.
+std::string new_uuid() {
+  std::random_device random;
+  std::string text = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+  const char* digits = "0123456789abcdef";
+  for (char& c : text) {
+    if (c == 'x') c = digits[random() % 16];
+    if (c == 'y') c = digits[8 + random() % 4];
+  }
+  return text;
+}
+
+// The format keeps only the first two values of an evenly spaced axis.
+std::vector<double> stored_axis(const std::vector<double>& values) {
+  if (values.size() < 3) return values;
+  const double step = values[1] - values[0];
+  for (std::size_t i = 2; i < values.size(); ++i)
+    if (values[i] != values[0] + double(i) * step) return values;
+  return {values[0], values[1]};
+}
+
+}  // namespace
+
+EmdAxis index_axis(const std::string& name, std::size_t count) {
+  EmdAxis axis{name, "", std::vector<double>(count)};
+  for (std::size_t i = 0; i < count; ++i) axis.values[i] = double(i);
+  return axis;
+}
+
+EmdWriter::EmdWriter(const std::string& root) : root_("/" + root) {
+  file_.attribute("/", "emd_group_type", "file");
+  file_.attribute("/", "version_major", 1);
+  file_.attribute("/", "version_minor", 0);
+  file_.attribute("/", "UUID", new_uuid());
+  file_.attribute("/", "authoring_program", "pendel");
+  file_.attribute("/", "authoring_user", "");
+  file_.group(root_);
+  file_.attribute(root_, "emd_group_type", "root");
+  file_.attribute(root_, "python_class", "Root");
+}
+
+// A group that only holds others.
+void EmdWriter::branch(const std::string& name) {
+  if (name.empty() || !branches_.insert(name).second) return;
+  file_.group(root_ + "/" + name);
+  file_.attribute(root_ + "/" + name, "emd_group_type", "node");
+  file_.attribute(root_ + "/" + name, "python_class", "Node");
+}
+
+void EmdWriter::array(const std::string& name, const Array& data, const std::string& units,
+                      const std::vector<EmdAxis>& axes, const std::string& note, hdf5::Stored stored) {
+  assert(axes.size() == data.rank());
+  const auto slash = name.rfind('/');
+  branch(slash == std::string::npos ? "" : name.substr(0, slash));
+  const std::string node = root_ + "/" + name;
+  file_.group(node);
+  file_.attribute(node, "emd_group_type", "array");
+  file_.attribute(node, "python_class", "Array");
+  file_.attribute(node, "description", note);
+  file_.write(node + "/data", data, stored);
+  file_.attribute(node + "/data", "units", units);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    assert(axes[i].values.size() == data.shape[i]);
+    const std::string dim = node + "/dim" + std::to_string(i);
+    Array values;
+    values.values = stored_axis(axes[i].values);
+    values.shape = {values.values.size()};
+    file_.write(dim, values);
+    file_.attribute(dim, "name", axes[i].name);
+    file_.attribute(dim, "units", axes[i].units);
+  }
+}
+
+void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionary) {
+  const std::string bundle = root_ + "/metadatabundle", node = bundle + "/" + name;
+  const bool first = !has_metadata_;
+  file_.group(node);
+  if (first) file_.attribute(bundle, "emd_group_type", "metadatabundle");
+  has_metadata_ = true;
+  file_.attribute(node, "emd_group_type", "metadata");
+  file_.attribute(node, "python_class", "Metadata");
+  for (const auto& [key, value] : dictionary) {
+    const std::string item = node + "/" + key;
+    if (const auto* number = std::get_if<double>(&value)) {
+      file_.write_scalar(item, *number);
+      file_.attribute(item, "type", "number");
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      file_.write_text(item, *text);
+      file_.attribute(item, "type", "string");
+    } else {
+      const auto& texts = std::get<std::vector<std::string>>(value);
+      file_.group(item);
+      file_.attribute(item, "type", "list_of_strings");
+      file_.attribute(item, "length", long(texts.size()));
+      for (std::size_t i = 0; i < texts.size(); ++i)
+        file_.write_text(item + "/" + std::to_string(i), texts[i]);
+    }
+  }
+}
+
+std::string emd_root(const hdf5::InputFile& file) {
+  if (file.attribute("/", "emd_group_type") != "file") return "";
+  for (const hdf5::Item& item : file.items())
+    if (item.is_group && file.attribute(item.path, "emd_group_type") == "root") return item.path;
+  return "";
+}
+
+}  // namespace pendel

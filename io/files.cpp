@@ -1,0 +1,174 @@
+#include "io/files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace pendel {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw Error(ErrorKind::input, path + ": " + what + ": " + std::strerror(errno));
+}
+
+bool write_all(int file, const char* bytes, std::size_t count) {
+  while (count > 0) {
+    const ssize_t written = ::write(file, bytes, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes += written;
+    count -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+class Sha256 {
+ public:
+  void add(const unsigned char* bytes, std::size_t count) {
+    length_ += count;
+    for (std::size_t i = 0; i < count; ++i) {
+      block_[filled_++] = bytes[i];
+      if (filled_ == 64) compress();
+    }
+  }
+
+  std::string digest() {
+    const std::uint64_t bits = 8 * length_;
+    const unsigned char one = 0x80, zero = 0;
+    add(&one, 1);
+    while (filled_ != 56) add(&zero, 1);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      const unsigned char byte = static_cast<unsigned char>(bits >> shift);
+      add(&byte, 1);
+    }
+    char text[65];
+    for (int i = 0; i < 8; ++i) std::snprintf(text + 8 * i, 9, "%08x", h_[i]);
+    return text;
+  }
+
+ private:
+  static std::uint32_t rotated(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
+
+  // The first 32 bits of the fractional parts of roots of the primes, computed with integers:
+  // floor(2^32 p^(1/n)) is found bit by bit.
+  static std::uint32_t root_fraction(std::uint32_t prime, int power) {
+    using Wide = unsigned __int128;
+    Wide root = 0;
+    for (int bit = 35; bit >= 0; --bit) {
+      const Wide trial = root | Wide(1) << bit;
+      // trial^power <= prime 2^(32 power), without overflow: at most 36·3 = 108 bits
+      Wide product = trial;
+      for (int i = 1; i < power; ++i) product *= trial;
+      if (product <= Wide(prime) << (32 * power)) root = trial;
+    }
+    return static_cast<std::uint32_t>(root);
+  }
+
+  struct Constants {
+    std::array<std::uint32_t, 64> k;
+    std::array<std::uint32_t, 8> h;
+    Constants() {
+      int found = 0;
+      for (std::uint32_t p = 2; found < 64; ++p) {
+        bool prime = true;
+        for (std::uint32_t d = 2; d * d <= p; ++d) prime = prime && p % d != 0;
+        if (!prime) continue;
+        if (found < 8) h[found] = root_fraction(p, 2);
+        k[found++] = root_fraction(p, 3);
+      }
+    }
+  };
+  static const Constants& constants() {
+    static const Constants values;
+    return values;
+  }
+
+  void compress() {
+    std::array<std::uint32_t, 64> w;
+    for (int i = 0; i < 16; ++i)
+      w[i] = std::uint32_t(block_[4 * i]) << 24 | std::uint32_t(block_[4 * i + 1]) << 16 |
+             std::uint32_t(block_[4 * i + 2]) << 8 | block_[4 * i + 3];
+    for (int i = 16; i < 64; ++i) {
+      const std::uint32_t a = w[i - 15], b = w[i - 2];
+      w[i] = w[i - 16] + (rotated(a, 7) ^ rotated(a, 18) ^ a >> 3) + w[i - 7] +
+             (rotated(b, 17) ^ rotated(b, 19) ^ b >> 10);
+    }
+    std::array<std::uint32_t, 8> s = h_;
+    for (int i = 0; i < 64; ++i) {
+      const std::uint32_t big1 = rotated(s[4], 6) ^ rotated(s[4], 11) ^ rotated(s[4], 25);
+      const std::uint32_t choose = (s[4] & s[5]) ^ (~s[4] & s[6]);
+      const std::uint32_t t1 = s[7] + big1 + choose + constants().k[i] + w[i];
+      const std::uint32_t big0 = rotated(s[0], 2) ^ rotated(s[0], 13) ^ rotated(s[0], 22);
+      const std::uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
+      for (int j = 7; j > 0; --j) s[j] = s[j - 1];
+      s[4] += t1;
+      s[0] = t1 + big0 + majority;
+    }
+    for (int i = 0; i < 8; ++i) h_[i] += s[i];
+    filled_ = 0;
+  }
+
+  std::array<std::uint32_t, 8> h_ = constants().h;
+  std::array<unsigned char, 64> block_;
+  std::size_t filled_ = 0;
+  std::uint64_t length_ = 0;
+};
+
+}  // namespace
+
+void write_whole_file(const std::string& path, const void* bytes, std::size_t count) {
+  const std::string temporary = path + ".tmp" + std::to_string(::getpid());
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) fail(path, "cannot be written");
+  bool good = write_all(file, static_cast<const char*>(bytes), count) && ::fsync(file) == 0;
+  int reason = errno;
+  if (::close(file) != 0 && good) {
+    good = false;
+    reason = errno;
+  }
+  if (good && std::rename(temporary.c_str(), path.c_str()) == 0) return;
+  if (good) reason = errno;
+  ::unlink(temporary.c_str());
+  errno = reason;
+  fail(path, "cannot be written");
+}
+
+std::string sha256(const std::string& bytes) {
+  Sha256 hash;
+  hash.add(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  return hash.digest();
+}
+
+std::string sha256_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(path, "cannot be read");
+  Sha256 hash;
+  std::vector<char> buffer(1 << 16);
+  do {
+    file.read(buffer.data(), std::streamsize(buffer.size()));
+    hash.add(reinterpret_cast<const unsigned char*>(buffer.data()), std::size_t(file.gcount()));
+  } while (file);
+  if (!file.eof()) fail(path, "cannot be read");
+  return hash.digest();
+}
+
+std::uint32_t crc32(const void* bytes, std::size_t count) {
+  std::uint32_t crc = 0xFFFFFFFFu;
+  const auto* byte = static_cast<const unsigned char*>(bytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    crc ^= byte[i];
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+  }
+  return ~crc;
+}
+
+}  // namespace pendel

@@ -1,0 +1,20 @@
+// Files as bytes: whole reading, atomic writing, fingerprints.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace pendel {
+
+/// Writes a temporary file beside `path` and renames it. Error (input) if that fails; the temporary
+/// file is removed and an older file of that name is untouched.
+void write_whole_file(const std::string& path, const void* bytes, std::size_t count);
+
+/// SHA-256 in hexadecimal. [FIPS180-4]
+std::string sha256(const std::string& bytes);
+/// Of a file. Error (input) if it cannot be read.
+std::string sha256_of_file(const std::string& path);
+
+/// CRC-32 (polynomial 0xEDB88320, as in zip).
+std::uint32_t crc32(const void* bytes, std::size_t count);
+
+}  // namespace pendel

@@ -1,0 +1,306 @@
+#include "io/hdf5.hpp"
+
+#include <hdf5.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "core/error.hpp"
+#include "io/files.hpp"
+
+namespace pendel::hdf5 {
+
+namespace {
+
+// Owns one identifier of the library.
+class Handle {
+ public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Handle& operator=(Handle&&) = delete;
+  operator hid_t() const { return id_; }
+  bool good() const { return id_ >= 0; }
+
+ private:
+  hid_t id_;
+  herr_t (*close_)(hid_t);
+};
+
+void be_silent() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+[[noreturn]] void fail(const std::string& file, const std::string& name, const std::string& what) {
+  throw Error(ErrorKind::input, file + ": " + (name.empty() ? "" : name + ": ") + what);
+}
+
+// Making something in memory fails only for want of memory or by a mistake of ours.
+void must(bool good, const std::string& name) {
+  if (!good) fail("result", name, "cannot be made in memory");
+}
+
+std::string type_name(hid_t type) {
+  const std::string bits = std::to_string(8 * H5Tget_size(type));
+  switch (H5Tget_class(type)) {
+    case H5T_INTEGER: return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits;
+    case H5T_FLOAT: return "float" + bits;
+    case H5T_STRING: return "text";
+    case H5T_COMPOUND: return "compound";
+    case H5T_ENUM: return "enum";
+    case H5T_VLEN: return "variable-length";
+    default: return "other";
+  }
+}
+
+std::vector<std::size_t> shape_of(hid_t space) {
+  const int rank = std::max(0, H5Sget_simple_extent_ndims(space));
+  std::vector<hsize_t> lengths(rank);
+  H5Sget_simple_extent_dims(space, lengths.data(), nullptr);
+  return {lengths.begin(), lengths.end()};
+}
+
+Handle text_type() {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+// A text of an attribute or dataset, stored with fixed or variable length.
+template <class ReadInto>
+std::string text_from(hid_t type, ReadInto read_into) {
+  if (H5Tget_class(type) != H5T_STRING) return "";
+  Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_cset(memory, H5Tget_cset(type));
+  if (H5Tis_variable_str(type) > 0) {
+    H5Tset_size(memory, H5T_VARIABLE);
+    char* text = nullptr;
+    if (read_into(memory, &text) < 0 || !text) return "";
+    std::string result = text;
+    H5free_memory(text);
+    return result;
+  }
+  std::string text(H5Tget_size(type) + 1, '\0');
+  H5Tset_size(memory, text.size());
+  if (read_into(memory, text.data()) < 0) return "";
+  return text.c_str();
+}
+
+std::string attribute_text(hid_t object, const std::string& name) {
+  if (H5Aexists(object, name.c_str()) <= 0) return "";
+  const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute), H5Tclose);
+  const Handle space(H5Aget_space(attribute), H5Sclose);
+  if (H5Sget_simple_extent_npoints(space) != 1) return "";
+  return text_from(type, [&](hid_t memory, void* to) { return H5Aread(attribute, memory, to); });
+}
+
+hid_t stored_type(Stored stored) {
+  switch (stored) {
+    case Stored::float64: return H5T_IEEE_F64LE;
+    case Stored::float32: return H5T_IEEE_F32LE;
+    case Stored::int32: return H5T_STD_I32LE;
+    case Stored::int64: return H5T_STD_I64LE;
+  }
+  return -1;
+}
+
+}  // namespace
+
+InputFile::InputFile(const std::string& path) : path_(path) {
+  be_silent();
+  if (!std::ifstream(path)) fail(path, "", "there is no such file, or it may not be read");
+  if (H5Fis_hdf5(path.c_str()) <= 0) fail(path, "", "this is not an HDF5 file");
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, false, true);  // a file on a read-only medium cannot be locked
+#endif
+  file_ = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+  if (file_ < 0) fail(path, "", "this HDF5 file is truncated or damaged");
+}
+
+InputFile::~InputFile() { H5Fclose(file_); }
+
+bool InputFile::has(const std::string& name) const {
+  // every part of the way must exist, or the library fails instead of answering
+  for (std::size_t end = 1; end != std::string::npos && end <= name.size();) {
+    end = name.find('/', end);
+    const std::string part = name.substr(0, end);
+    if (part != "/" && H5Lexists(file_, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (end != std::string::npos) ++end;
+  }
+  return !name.empty() &&
+         (name == "/" || H5Oexists_by_name(file_, name.c_str(), H5P_DEFAULT) > 0);
+}
+
+Array InputFile::read(const std::string& name) const {
+  if (!has(name)) {
+    std::string there;
+    for (const Item& item : items())
+      if (!item.is_group && there.size() < 300) there += (there.empty() ? "" : ", ") + item.path;
+    fail(path_, name, "there is no such dataset; the file has: " + there);
+  }
+  if (has(name + "/data")) return read(name + "/data");
+  const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) fail(path_, name, "this is not a dataset");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const H5T_class_t kind = H5Tget_class(type);
+  if (kind != H5T_INTEGER && kind != H5T_FLOAT)
+    fail(path_, name, "holds " + type_name(type) + " values; numbers are needed");
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  Array array(shape_of(space));
+  if (!array.values.empty() && H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                       array.values.data()) < 0)
+    fail(path_, name, "cannot be read: the file is truncated or damaged");
+  return array;
+}
+
+std::string InputFile::read_text(const std::string& name) const {
+  if (!has(name)) fail(path_, name, "there is no such dataset");
+  const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) fail(path_, name, "this is not a dataset");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
+    fail(path_, name, "is not one text");
+  return text_from(type, [&](hid_t memory, void* to) {
+    return H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+  });
+}
+
+std::string InputFile::attribute(const std::string& object, const std::string& name) const {
+  if (!has(object)) return "";
+  const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
+  return attribute_text(opened, name);
+}
+
+std::vector<Item> InputFile::items(const std::string& group) const {
+  std::vector<Item> result;
+  const auto visit = [](hid_t root, const char* name, const H5O_info_t* info, void* data) -> herr_t {
+    auto& list = *static_cast<std::vector<Item>*>(data);
+    if (std::string(name) == ".") return 0;
+    Item item;
+    item.path = std::string("/") + name;
+    item.is_group = info->type == H5O_TYPE_GROUP;
+    if (info->type == H5O_TYPE_DATASET) {
+      const Handle dataset(H5Dopen2(root, name, H5P_DEFAULT), H5Dclose);
+      const Handle type(H5Dget_type(dataset), H5Tclose);
+      const Handle space(H5Dget_space(dataset), H5Sclose);
+      item.shape = shape_of(space);
+      item.type = type_name(type);
+      item.units = attribute_text(dataset, "units");
+    }
+    list.push_back(std::move(item));
+    return 0;
+  };
+  const Handle opened(H5Oopen(file_, group.c_str(), H5P_DEFAULT), H5Oclose);
+  if (!opened.good() || H5Ovisit2(opened, H5_INDEX_NAME, H5_ITER_INC, visit, &result, H5O_INFO_BASIC) < 0)
+    fail(path_, group, "cannot be listed: the file is truncated or damaged");
+  if (group != "/")
+    for (Item& item : result) item.path = group + item.path;
+  return result;
+}
+
+OutputFile::OutputFile() {
+  be_silent();
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  // In memory, so that a full disk is met by our own checked write and not inside the library,
+  // which cannot close a file that it fails to flush.
+  H5Pset_fapl_core(access, 1 << 20, false);
+  file_ = H5Fcreate("result", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  must(file_ >= 0, "");
+}
+
+OutputFile::~OutputFile() { H5Fclose(file_); }
+
+void OutputFile::group(const std::string& name) {
+  for (std::size_t end = 1; end != std::string::npos;) {
+    end = name.find('/', end);
+    const std::string part = name.substr(0, end);
+    if (!part.empty() && part != "/" && H5Lexists(file_, part.c_str(), H5P_DEFAULT) <= 0) {
+      const Handle made(H5Gcreate2(file_, part.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+      must(made.good(), part);
+    }
+    if (end != std::string::npos) ++end;
+  }
+}
+
+namespace {
+
+Handle make_dataset(hid_t file, const std::string& name, hid_t type, hid_t space, hid_t creation) {
+  Handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                 H5Dclose);
+  must(dataset.good(), name);
+  return dataset;
+}
+
+std::string parent(const std::string& name) { return name.substr(0, name.rfind('/')); }
+
+}  // namespace
+
+void OutputFile::write(const std::string& name, const Array& array, Stored stored) {
+  group(parent(name));
+  const std::vector<hsize_t> lengths(array.shape.begin(), array.shape.end());
+  const Handle space(lengths.empty() ? H5Screate(H5S_SCALAR)
+                                     : H5Screate_simple(int(lengths.size()), lengths.data(), nullptr),
+                     H5Sclose);
+  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  if (array.size() > 4096) {  // large ones are compressed, in pieces of about 64 k numbers
+    std::vector<hsize_t> chunk = lengths;
+    for (std::size_t axis = 0; axis < chunk.size(); ++axis)
+      while (chunk[axis] > 1 && Array::count({chunk.begin(), chunk.end()}) > 65536)
+        chunk[axis] = (chunk[axis] + 1) / 2;
+    H5Pset_chunk(creation, int(chunk.size()), chunk.data());
+    H5Pset_shuffle(creation);
+    H5Pset_deflate(creation, 4);
+  }
+  const Handle dataset = make_dataset(file_, name, stored_type(stored), space, creation);
+  must(array.values.empty() || H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                        array.values.data()) >= 0,
+       name);
+}
+
+void OutputFile::write_scalar(const std::string& name, double value, Stored stored) {
+  Array scalar{std::vector<std::size_t>{}};
+  scalar.values[0] = value;
+  write(name, scalar, stored);
+}
+
+void OutputFile::write_text(const std::string& name, const std::string& value) {
+  group(parent(name));
+  const Handle type = text_type();
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle dataset = make_dataset(file_, name, type, space, H5P_DEFAULT);
+  const char* text = value.c_str();
+  must(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0, name);
+}
+
+void OutputFile::attribute(const std::string& object, const std::string& name, const std::string& value) {
+  const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
+  const Handle type = text_type();
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(H5Acreate2(opened, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const char* text = value.c_str();
+  must(attribute.good() && H5Awrite(attribute, type, &text) >= 0, object + " " + name);
+}
+
+void OutputFile::attribute(const std::string& object, const std::string& name, long value) {
+  const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(
+      H5Acreate2(opened, name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  must(attribute.good() && H5Awrite(attribute, H5T_NATIVE_LONG, &value) >= 0, object + " " + name);
+}
+
+void OutputFile::save(const std::string& path) {
+  must(H5Fflush(file_, H5F_SCOPE_GLOBAL) >= 0, "");
+  const ssize_t size = H5Fget_file_image(file_, nullptr, 0);
+  must(size > 0, "");
+  std::vector<char> image(static_cast<std::size_t>(size));
+  must(H5Fget_file_image(file_, image.data(), image.size()) == size, "");
+  write_whole_file(path, image.data(), image.size());
+}
+
+}  // namespace pendel::hdf5

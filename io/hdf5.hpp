@@ -1,0 +1,72 @@
+// HDF5 files, thinly: numbers and texts by name. A failure is an Error (input) that names the file
+// and the dataset; the library itself prints nothing.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/array.hpp"
+
+namespace pendel::hdf5 {
+
+/// One object of a file, as `pendel info` shows it.
+struct Item {
+  std::string path;                  ///< from the file's root, "/a/b"
+  bool is_group = false;
+  std::vector<std::size_t> shape;
+  std::string type;                  ///< "float64", "int32", "text", ...
+  std::string units;                 ///< attribute `units`, empty without
+};
+
+class InputFile {
+ public:
+  /// Error (input) if the file is missing, truncated or not HDF5.
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  bool has(const std::string& name) const;
+  /// A dataset of any numeric type, or the dataset `data` of a group (an EMD array).
+  Array read(const std::string& name) const;
+  std::string read_text(const std::string& name) const;
+  /// Text attribute of an object; empty if there is none.
+  std::string attribute(const std::string& object, const std::string& name) const;
+  /// Every group and dataset below a group, in the order of names.
+  std::vector<Item> items(const std::string& group = "/") const;
+
+ private:
+  std::string path_;
+  long file_;
+};
+
+/// How numbers are stored.
+enum class Stored { float64, float32, int32, int64 };
+
+/// A file that is made in memory and reaches the disk whole or not at all.
+class OutputFile {
+ public:
+  OutputFile();
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  /// Groups on the way to `name` are made.
+  void group(const std::string& name);
+  void write(const std::string& name, const Array& array, Stored stored = Stored::float64);
+  void write_scalar(const std::string& name, double value, Stored stored = Stored::float64);
+  /// Texts are variable-length UTF-8, as EMD 1.0 wants them.
+  void write_text(const std::string& name, const std::string& value);
+  void attribute(const std::string& object, const std::string& name, const std::string& value);
+  void attribute(const std::string& object, const std::string& name, long value);
+
+  /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing of
+  /// it is left behind then.
+  void save(const std::string& path);
+
+ private:
+  long file_;
+};
+
+}  // namespace pendel::hdf5
