@@ -33,7 +33,7 @@ template <class Engine>
 MatrixXcd finite_difference(const Engine& engine, const State& state,
                             const std::vector<Vec2>& incidence, const StateTangent& tangent,
                             double step) {
-  constexpr int levels = 9;
+  constexpr int levels = 7;
   std::vector<MatrixXcd> previous, current;
   MatrixXcd best;
   double best_error = 1e300;
