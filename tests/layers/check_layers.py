@@ -39,7 +39,7 @@ LIBRARIES = {
     "Boost": (r"boost/", []),
     "Google Benchmark": (r"benchmark/", []),
 }
-EVERYWHERE = r"Eigen/|[a-z_0-9]+$"  # Eigen and the C++ standard library
+EVERYWHERE = r"(unsupported/)?Eigen/|[a-z_0-9]+$"  # Eigen and the C++ standard library
 SYSTEM = r"(unistd|fcntl|signal|sys/\w+)\.h$"  # in .cpp files
 MADE = {"pendel_version.hpp"}  # by CMake, in the build folder
 
