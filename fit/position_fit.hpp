@@ -1,0 +1,41 @@
+// The fit of one position: starts from a table, screening, the best basins polished, error bars.
+#pragma once
+#include "fit/start_search.hpp"
+
+namespace pendel {
+
+struct FitOptions {
+  Nuisance nuisance;
+  SolveOptions solve;
+  int starts = 8;                ///< taken from the start table
+  double start_distance = 0.1;   ///< between starts, fraction of the ranges
+  int screening_iterations = 5;  ///< of every start, before the best basins are polished
+  int basins = 3;                ///< polished
+};
+
+enum class FitStatus { converged = 0, not_converged = 1, no_data = 2 };
+
+struct PositionFit {
+  FitStatus status = FitStatus::no_data;
+  Solution solution;             ///< of the best basin
+  int degrees_of_freedom = 0;
+  double reduced_chi2 = 0;
+  /// (parameters + 2)²: parameters, scale, background. (Jᵀ Σ⁻¹ J)⁻¹ with the variances that the model
+  /// predicts (the Cramér-Rao limit), times the reduced χ² where that exceeds 1. Rows of fixed
+  /// parameters and of those that the data leave undetermined are NaN.
+  Eigen::MatrixXd covariance;
+  double cramer_rao_factor = 1;  ///< covariance = cramer_rao_factor × Cramér-Rao limit
+  /// χ² of the best other basin over that of the best; NaN if every start led to the same one.
+  double second_basin_ratio = 0;
+  Eigen::VectorXd fitted;        ///< model intensities in data units; (disks)
+};
+
+/// Fewer finite disks than unknowns + 1: status no_data.
+PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
+                         const FitOptions& options);
+
+/// The same from given starts.
+PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,
+                         const DiskData& data, const FitOptions& options);
+
+}  // namespace pendel

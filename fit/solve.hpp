@@ -1,0 +1,53 @@
+// One nonlinear least-squares fit of disk intensities from one start (Ceres; the only file with it).
+#pragma once
+#include "fit/disk_data.hpp"
+#include "model/forward_model.hpp"
+
+namespace pendel {
+
+/// Scale and background of m = scale · dose · I + background.
+struct Nuisance {
+  double scale_lower = 0.5, scale_upper = 2;            ///< equal: fixed
+  double background_lower = 0, background_upper = 0;    ///< data units; equal: fixed
+};
+
+struct SolveOptions {
+  int max_iterations = 50;
+  double tolerance = 1e-9;  ///< relative change of χ² at which to stop
+};
+
+struct Solution {
+  Eigen::VectorXd values;      ///< of the model's parameters
+  double scale = 1, background = 0;
+  double chi2 = 0;             ///< Σ r² (Poisson: deviance)
+  int iterations = 0;
+  bool converged = false;      ///< a result, not an error
+};
+
+Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
+               const SolveOptions& options, const Eigen::VectorXd& start);
+
+/// Parameters common to all positions, from a joint fit of some of them.
+struct SharedFit {
+  Eigen::VectorXd values, errors;  ///< of the shared parameters, in the order of `shared`
+  double reduced_chi2 = 0;
+  bool converged = false;
+};
+
+/// Joint fit of several positions: parameters `shared` (indices into the model's) are common, the others,
+/// scale and background are each position's own and are eliminated by a Schur complement.
+/// starts: all of the model's parameters per position; shared_start: values of the shared ones.
+SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
+                       const std::vector<DiskData>& data, const Nuisance& nuisance,
+                       const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
+                       const Eigen::VectorXd& shared_start);
+
+/// Scale and background that fit best (weighted, within their bounds) for given intensities; and the
+/// weighted sum of squares they leave. weights: 1/variance, 0 for disks to leave out.
+struct LinearFit {
+  double scale, background, chi2;
+};
+LinearFit fit_scale(const Eigen::VectorXd& intensity, const DiskData& data,
+                    const Eigen::VectorXd& weights, const Nuisance& nuisance);
+
+}  // namespace pendel

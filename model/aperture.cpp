@@ -1,0 +1,67 @@
+#include "model/aperture.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <cmath>
+
+#include "core/electron.hpp"
+
+namespace pendel {
+
+namespace {
+
+using electron::pi;
+
+void add_ring(Aperture& aperture, double radius, int count, double turn, double weight) {
+  for (int i = 0; i < count; ++i) {
+    const double angle = 2 * pi * (i + turn) / count;
+    aperture.offsets.emplace_back(radius * std::cos(angle), radius * std::sin(angle));
+    aperture.weights.push_back(weight);
+  }
+}
+
+/// Gauss-Legendre nodes and weights on [0, 1] by the Jacobi matrix. [GolubWelsch1969]
+void gauss_legendre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
+  Eigen::MatrixXd jacobi = Eigen::MatrixXd::Zero(n, n);
+  for (int i = 1; i < n; ++i) jacobi(i, i - 1) = jacobi(i - 1, i) = i / std::sqrt(4.0 * i * i - 1);
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(jacobi);
+  nodes = (eigen.eigenvalues().array() + 1) / 2;
+  weights = eigen.eigenvectors().row(0).array().square();
+}
+
+}  // namespace
+
+Aperture disk_aperture(double semiangle, int degree) {
+  Aperture aperture;
+  if (semiangle == 0 || degree <= 1) {
+    add_ring(aperture, 0, 1, 0, 1);
+  } else if (degree <= 3) {
+    add_ring(aperture, semiangle * std::sqrt(0.5), 4, 0, 0.25);
+  } else if (degree <= 5) {
+    add_ring(aperture, 0, 1, 0, 0.25);
+    add_ring(aperture, semiangle * std::sqrt(2.0 / 3), 6, 0, 0.125);
+  } else if (degree <= 7) {
+    const double root = std::sqrt(29.0);
+    add_ring(aperture, semiangle * std::sqrt(0.75), 4, 0, 2.0 / 27);
+    add_ring(aperture, semiangle * std::sqrt(2 * (27 - 3 * root) / 104), 4, 0.5, (551 + 41 * root) / 6264);
+    add_ring(aperture, semiangle * std::sqrt(2 * (27 + 3 * root) / 104), 4, 0.5, (551 - 41 * root) / 6264);
+  } else {
+    // The mean over the disk is the mean over r² in [0, 1] of ring means: degree 2n-1 in r².
+    const int rings = (degree + 3) / 4, count = degree + 1;
+    Eigen::VectorXd nodes, weights;
+    gauss_legendre(rings, nodes, weights);
+    for (int i = 0; i < rings; ++i)
+      add_ring(aperture, semiangle * std::sqrt(nodes[i]), count, i % 2 ? 0.5 : 0, weights[i] / count);
+  }
+  return aperture;
+}
+
+int disk_aperture_degree(double semiangle, double g, double thickness) {
+  const double phase = 2 * pi * g * semiangle * thickness;
+  if (phase < 0.02) return 1;
+  if (phase < 2.5) return 3;
+  if (phase < 5) return 5;
+  if (phase < 8) return 7;
+  return 7 + 2 * int(std::ceil(phase - 8));
+}
+
+}  // namespace pendel

@@ -1,0 +1,53 @@
+// From parameter values to disk intensities and their Jacobian.
+#pragma once
+#include <Eigen/Core>
+#include <memory>
+#include <vector>
+
+#include "model/aperture.hpp"
+#include "model/parameter.hpp"
+#include "sim/engine.hpp"
+
+namespace pendel {
+
+/// What a fit asks: disk intensities at parameter values. Thread-safe.
+class DiskModel {
+ public:
+  virtual ~DiskModel() = default;
+  virtual const std::vector<Parameter>& parameters() const = 0;
+  virtual int disks() const = 0;
+  /// intensity: (disks), fractions of the incident beam; jacobian: (disks, parameters), null if not
+  /// wanted.
+  virtual void evaluate(const double* values, Eigen::VectorXd& intensity,
+                        Eigen::MatrixXd* jacobian) const = 0;
+};
+
+/// The mean of |ψ_g|² over the aperture, by an engine. I_g = Σ_q w_q |ψ_g(θ + κ_q)|²,
+/// dI_g = 2 Σ_q w_q Re(ψ_g* dψ_g).
+class ForwardModel : public DiskModel {
+ public:
+  /// disks: Miller indices in the first layer's crystal, among the engine's beams. Error (study) if one
+  /// is not.
+  ForwardModel(State base, std::shared_ptr<const Engine> engine, const std::vector<Hkl>& disks,
+               std::vector<Parameter> parameters, Aperture aperture);
+
+  const std::vector<Parameter>& parameters() const override { return parameters_; }
+  int disks() const override { return int(rows_.size()); }
+  void evaluate(const double* values, Eigen::VectorXd& intensity,
+                Eigen::MatrixXd* jacobian) const override;
+
+  const State& base() const { return base_; }
+  const Engine& engine() const { return *engine_; }
+  const std::vector<int>& rows() const { return rows_; }  ///< of the disks among the engine's beams
+  const Aperture& aperture() const { return aperture_; }
+
+ private:
+  State base_;
+  std::shared_ptr<const Engine> engine_;
+  std::vector<int> rows_;
+  std::vector<Parameter> parameters_;
+  std::vector<StateTangent> tangents_;
+  Aperture aperture_;
+};
+
+}  // namespace pendel
