@@ -23,17 +23,11 @@ complex slope_of_divided_difference(complex z) {
   return sum;
 }
 
-std::vector<std::vector<Hkl>> with_zero_first(const Beams& beams) {
-  std::vector<std::vector<Hkl>> result = beams.hkl_of_crystal;
-  for (std::vector<Hkl>& list : result) list.insert(list.begin(), Hkl{});
-  return result;
-}
-
 }  // namespace
 
 Kinematical::Kinematical(const State& state, Beams beams, KinematicalOptions options)
     : beams_(std::move(beams)),
-      potential_(state, with_zero_first(beams_), options.potential, options.refraction) {}
+      potential_(state, beams_.hkl_of_crystal, options.potential, options.refraction) {}
 
 void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incidence,
                              const std::vector<StateTangent>& tangents, ExitWaves& waves) const {
@@ -88,7 +82,7 @@ void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incide
         const complex a = i_pi * excitation(wave, beams_.g[g]) / kappa;
         const complex E = std::exp(a * t), G = t * exp_divided_difference(a * t, 0);
         const double scale = 1 / std::sqrt(wave.K_n * kappa);
-        const complex u = potential[c].U[g + 1] * scale;
+        const complex u = potential[c].U[g] * scale;
         const complex before = psi[g];
         psi[g] = refraction * (E * before + i_pi * u * G * central);
 
@@ -100,7 +94,7 @@ void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incide
           const complex da = i_pi * dexcitation / kappa - a * m.dK_n / kappa;
           const complex dG = E * m.dt + t * t * slope_of_divided_difference(a * t) * da;
           complex du = -0.5 * u * m.dK_n * (1 / wave.K_n + 1 / kappa);
-          if (dU[c][p].size() > 0) du += dU[c][p][g + 1] * scale;
+          if (dU[c][p].size() > 0) du += dU[c][p][g] * scale;
           dpsi = refraction * (E * dpsi + E * (da * t + a * m.dt) * before +
                                i_pi * (du * G * central + u * dG * central + u * G * dcentral[p])) +
                  m.dlog_refraction * psi[g];

@@ -19,6 +19,7 @@ struct KinematicalOptions {
 
 class Kinematical {
  public:
+  /// Error (study) if (0,0,0) is not among the beams.
   Kinematical(const State& state, Beams beams, KinematicalOptions options);
 
   const Beams& beams() const { return beams_; }
@@ -28,7 +29,7 @@ class Kinematical {
 
  private:
   Beams beams_;
-  OpticalPotential potential_;  // (0,0,0), then the beams
+  OpticalPotential potential_;  // of the beams
 };
 
 }  // namespace pendel

@@ -1,7 +1,9 @@
 #include "sim/optical_potential.hpp"
 
 #include <algorithm>
-#include <cassert>
+#include <string>
+
+#include "core/error.hpp"
 
 namespace pendel {
 
@@ -20,9 +22,13 @@ OpticalPotential::OpticalPotential(const State& state,
                                    const PotentialOptions& options, bool refraction)
     : absorption_(options.absorption), refraction_(refraction) {
   for (std::size_t c = 0; c < state.crystals.size(); ++c) {
-    assert(!reflections[c].empty() && reflections[c].front() == Hkl{});
+    const std::vector<Hkl>& list = reflections[c];
+    zero_.push_back(std::find(list.begin(), list.end(), Hkl{}) - list.begin());
+    if (zero_[c] == list.size())
+      throw Error(ErrorKind::study, "the list of " + std::to_string(list.size()) +
+                                        " beams lacks (0 0 0), the incident beam");
     crystals_.push_back(state.crystals[c].crystal);
-    factors_.emplace_back(crystals_[c], reflections[c], state.energy_keV, options);
+    factors_.emplace_back(crystals_[c], list, state.energy_keV, options);
     values_.emplace_back();
     factors_[c].evaluate(crystals_[c], values_[c]);
   }
@@ -44,8 +50,9 @@ OpticalPotential::Coefficients OpticalPotential::coefficients(const State& state
   for (std::size_t i = 0; i < U.size(); ++i)
     result.U[i] = U[i].elastic + complex(0, state.absorption_strength) * U[i].absorptive;
   if (refraction_) {
-    result.refraction_U_0 = U[0].elastic.real();
-    result.U[0] -= result.refraction_U_0;
+    const std::size_t zero = zero_[crystal];
+    result.refraction_U_0 = U[zero].elastic.real();
+    result.U[zero] -= result.refraction_U_0;
   }
   return result;
 }

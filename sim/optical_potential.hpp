@@ -1,5 +1,5 @@
-// The optical potential U + i·strength·U' of every crystal of a state on fixed lists of reflections,
-// with refraction taken out of U_0, and its derivative along a StateTangent.
+// The optical potential U + i·strength·U' of every crystal of a state on fixed lists of
+// reflections, with refraction taken out of U_0, and its derivative along a StateTangent.
 #pragma once
 #include <vector>
 
@@ -11,13 +11,13 @@ namespace pendel {
 
 class OpticalPotential {
  public:
-  /// `reflections` per crystal of the state; (0,0,0) comes first in each.
+  /// `reflections` per crystal of the state, each list with (0,0,0); Error (study) without.
   OpticalPotential(const State& state, const std::vector<std::vector<Hkl>>& reflections,
                    const PotentialOptions& options, bool refraction);
 
   struct Coefficients {
     double refraction_U_0 = 0;  ///< Re U_0 with refraction [1/Å²]: K² = k0² + U_0; else 0
-    VectorXcd U;                ///< (reflections) [1/Å²]; U[0] is without refraction_U_0
+    VectorXcd U;                ///< (reflections) [1/Å²]; that of (0,0,0) without refraction_U_0
   };
   /// Those of the constructor's atoms are kept; others are evaluated.
   Coefficients coefficients(const State& state, int crystal) const;
@@ -33,9 +33,10 @@ class OpticalPotential {
 
   Absorption absorption_;
   bool refraction_;
-  std::vector<Crystal> crystals_;         // of the constructor's state
+  std::vector<Crystal> crystals_;  // of the constructor's state
+  std::vector<std::size_t> zero_;  // per crystal: where (0,0,0) is
   std::vector<StructureFactors> factors_;
-  std::vector<std::vector<Ug>> values_;   // at crystals_
+  std::vector<std::vector<Ug>> values_;  // at crystals_
 };
 
 }  // namespace pendel
