@@ -10,29 +10,32 @@ from . import disks, maps, pattern, result
 
 
 def position(argument):
-    row, comma, column = argument.partition(",")
-    if not (comma and row.strip().isdecimal() and column.strip().isdecimal()):
-        raise argparse.ArgumentTypeError(f"'{argument}' is not ROW,COLUMN such as 3,5")
-    return int(row), int(column)
+    parts = [part.strip() for part in argument.split(",")]
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"'{argument}' is not ROW,COLUMN such as 3,5 (or a number "
+                                         "where the scan is a list of positions)")
+    return tuple(map(int, parts))
 
 
 def fit_figures(fit, chosen):
-    """(file name, figure) of everything the fit holds."""
-    yield "maps", maps.maps_figure(fit)
-    for number, (name, x, y) in enumerate(maps.polarization_pairs(fit)):
-        yield name.replace(".", "_"), maps.polarization_figure(name, x, y, fit.step)
-    if fit.measured is not None and fit.fitted is not None:
-        rows, columns = fit.fitted.values.shape[:2]
-        row, column = chosen or disks.typical_position(fit)
-        if row >= rows or column >= columns:
-            raise result.NotAResult(f"--position {row},{column} is outside the scan of {rows} rows "
-                                    f"and {columns} columns (counted from 0)")
-        yield f"disks_{row}_{column}", disks.disks_figure(fit, row, column)
+    """(name, figure) of everything the fit holds."""
+    if len(fit.shape) == 2:
+        yield "maps", maps.maps_figure(fit)
+        for name, x, y in maps.polarization_pairs(fit):
+            yield name.replace(".", "_"), maps.polarization_figure(name, x, y, fit.step)
+    else:
+        yield "positions", maps.lines_figure(fit)
+    at = disks.typical_position(fit) if chosen is None else chosen
+    if len(at) != len(fit.shape) or any(i >= n for i, n in zip(at, fit.shape)):
+        raise result.NotAResult(f"--position {','.join(map(str, at))} is not in the scan, whose shape "
+                                f"is {','.join(map(str, fit.shape))} (counted from 0)")
+    yield "disks_" + "_".join(map(str, at)), disks.disks_figure(fit, at)
 
 
 def pattern_figures(found):
     yield "spots", pattern.spots_figure(found)
     yield "thickness", pattern.thickness_figure(found)
+    yield "tilt", pattern.tilt_figure(found)
 
 
 def main(argv=None):

@@ -5,23 +5,21 @@ from .style import hkl_label, plt, with_unit
 
 
 def typical_position(result):
-    """(row, column) of the median χ²: neither the best nor the worst fit."""
-    chi2 = result.quality.get("chi2")
-    values = np.asarray(result.fitted.values).sum(axis=2) if chi2 is None else chi2.values
-    finite = np.flatnonzero(np.isfinite(values.ravel()))
-    if finite.size == 0:
-        return 0, 0
-    order = finite[np.argsort(values.ravel()[finite], kind="stable")]
-    return np.unravel_index(order[order.size // 2], values.shape)
+    """Index of the position of the median χ²: neither the best nor the worst fit."""
+    chi2 = result.quality["chi2"].values.ravel()
+    finite = np.flatnonzero(np.isfinite(chi2))
+    order = finite[np.argsort(chi2[finite], kind="stable")]
+    middle = order[order.size // 2] if order.size else 0
+    return tuple(int(i) for i in np.unravel_index(middle, result.shape))
 
 
-def disks_figure(result, row, column):
+def disks_figure(result, position):
     """Above: intensities, logarithmic where possible; below: residuals in σ."""
-    measured, fitted = (a.values[row, column] for a in (result.measured, result.fitted))
+    measured, fitted = result.measured.values[position], result.fitted.values[position]
     if result.sigma is None:  # counts
-        sigma, named = np.sqrt(np.maximum(fitted, 1)), "σ = √fitted (counts)"
+        sigma, named = np.sqrt(fitted), "σ = √fitted (counts)"
     else:
-        sigma, named = result.sigma.values[row, column], "σ of the fit"
+        sigma, named = result.sigma.values[position], "σ as given with the data"
     index = np.arange(measured.size)
     width = min(max(0.17 * measured.size + 1.2, 5), 14)
     figure, (above, below) = plt.subplots(
@@ -30,14 +28,15 @@ def disks_figure(result, row, column):
     above.errorbar(index, measured, yerr=sigma, fmt="o", markersize=3.5, linewidth=0.8,
                    color="black", markerfacecolor="white", label="measured")
     above.plot(index, fitted, "_", markersize=9, markeredgewidth=1.8, color="C3", label="fitted")
-    if np.nanmin(np.concatenate([measured, fitted])) > 0:
+    if np.nanmin(np.concatenate([measured, fitted]), initial=np.inf) > 0:
         above.set_yscale("log")
     above.set_ylabel(with_unit("disk intensity", result.measured.unit))
     above.grid(axis="y", linewidth=0.3)
     above.legend(frameon=False, ncol=2, loc="upper right")
-    chi2 = result.quality.get("chi2")
-    quality = "" if chi2 is None else f", χ²/dof = {chi2.values[row, column]:.3g}"
-    above.set_title(f"row {row}, column {column}{quality}", loc="left")
+    chi2 = result.quality["chi2"].values[position]
+    place = "position" if len(position) == 1 else "row, column"
+    above.set_title(f"{place} {', '.join(map(str, position))}: χ² / degrees of freedom = {chi2:.3g}",
+                    loc="left")
     residual = (measured - fitted) / sigma
     below.axhspan(-1, 1, color="0.9")
     below.bar(index, residual, width=0.6, color="C3")
@@ -46,9 +45,8 @@ def disks_figure(result, row, column):
     below.set_ylim(-bound, bound)
     below.set_ylabel("residual (σ)")
     below.set_title(named, loc="right", fontsize=7, pad=2)
-    if result.hkl is not None:
-        step = max(1, int(np.ceil(measured.size / 75)))
-        below.set_xticks(index[::step], [hkl_label(h) for h in result.hkl[::step]], rotation=90)
+    step = max(1, int(np.ceil(measured.size / 75)))
+    below.set_xticks(index[::step], [hkl_label(h) for h in result.hkl[::step]], rotation=90)
     below.set_xlim(-0.8, measured.size - 0.2)
     below.set_xlabel("reflection")
     return figure

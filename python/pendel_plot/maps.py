@@ -9,7 +9,7 @@ from .style import DIVERGING, ERROR, SEQUENTIAL, colours, limits, plt, scale_bar
 PANEL = 2.3  # inches
 
 
-def draw(axes, values, cmap, norm, label, step):
+def draw(axes, values, cmap, norm, label, step, unconverged=None):
     """One map with its colour bar; row 0 on top (lab y points down), column 0 at the left."""
     image = axes.imshow(values, cmap=cmap, norm=norm, interpolation="nearest")
     finite = values[np.isfinite(values)]
@@ -19,6 +19,9 @@ def draw(axes, values, cmap, norm, label, step):
     bar.ax.tick_params(labelsize=7)
     bar.ax.locator_params(nbins=5)
     bar.set_label(label)
+    if unconverged is not None:
+        rows, columns = np.nonzero(unconverged)
+        axes.plot(columns, rows, "x", color="black", markersize=3.5, markeredgewidth=0.9)
     axes.locator_params(integer=True, nbins=4)
     if step:
         axes.set_xticks([])
@@ -30,13 +33,30 @@ def draw(axes, values, cmap, norm, label, step):
         axes.set_ylabel("row" if place.is_first_col() else "")
 
 
-def parameter_rows(result):
-    """Per parameter that is a map: its panels as (title, values, colour map, norm, label)."""
-    rows = []
+def of_positions(result):
+    """The parameters that every position has its own value of."""
+    return [p for p in result.parameters if p.value.values.shape == result.shape]
+
+
+def heading(result):
+    """How many positions converged, and the parameters with one value for the whole scan."""
+    text = f"{(result.status == 0).sum()} of {result.status.size} positions converged"
+    if (result.status == 1).any():
+        text += " (×: not converged)"
+    if (result.status == 2).any():
+        text += f", {(result.status == 2).sum()} without data (grey)"
     for p in result.parameters:
-        if not p.value.is_map:
-            continue
-        value, label = p.value.values, with_unit("", p.value.unit).strip(" ()")
+        if p.value.values.shape != result.shape and p.value.values.size == 1:
+            error = "" if p.error is None else f" ± {p.error.values.item():.2g}"
+            text += f"; {p.name} = {p.value.values.item():.5g}{error} {p.value.unit}".rstrip()
+    return text
+
+
+def parameter_rows(result):
+    """Per parameter its panels, as (title, values, colour map, norm, label)."""
+    rows = []
+    for p in of_positions(result):
+        value, label = p.value.values, p.value.unit
         compared = [value] if p.truth is None else [value, p.truth.values]
         row = [(f"{p.name}: fit", value, *colours(*compared), label)]
         if p.truth is not None:
@@ -45,55 +65,69 @@ def parameter_rows(result):
             bound = max(np.abs(limits(difference)))
             row.append((f"{p.name}: fit − truth", difference, DIVERGING,
                         Normalize(-bound, bound), label))
-        if p.error is not None and p.error.is_map:
+        if p.error is not None:
             row.append((f"{p.name}: standard error", p.error.values, ERROR,
                         Normalize(*limits(p.error.values)), label))
         rows.append(row)
     return rows
 
 
+QUALITY = {"chi2": "χ² / degrees of freedom", "second_basin_ratio": "second best χ² / best χ²"}
+
+
 def maps_figure(result):
-    """Parameters one per row, then the maps of scale, background and χ²; None if nothing is a map."""
+    """Parameters one per row, then the maps of scale, background and quality."""
     rows = parameter_rows(result)
     width = max([len(row) for row in rows] + [2])
-    quality = [("χ² / degrees of freedom" if name == "chi2" else name, array.values,
-                SEQUENTIAL, Normalize(*limits(array.values)), array.unit)
-               for name, array in result.quality.items()]
+    quality = [(QUALITY.get(name, name), array.values, SEQUENTIAL,
+                Normalize(*limits(array.values)), array.unit)
+               for name, array in result.quality.items() if np.isfinite(array.values).any()]
     rows += [quality[i:i + width] for i in range(0, len(quality), width)]
-    if not rows:
-        return None
-    shape = rows[0][0][1].shape
-    height = PANEL * min(max(shape[0] / shape[1], 0.3), 2)
+    height = PANEL * min(max(result.shape[0] / result.shape[1], 0.3), 2)
     figure, grid = plt.subplots(len(rows), width, squeeze=False, layout="constrained",
                                 figsize=(width * (PANEL + 0.9), len(rows) * (height + 0.45) + 0.3))
     for line, row in zip(grid, rows):
         for axes, (title, values, cmap, norm, label) in zip(line, row):
-            draw(axes, values, cmap, norm, label, result.step)
+            draw(axes, values, cmap, norm, label, result.step,
+                 result.status == 1 if title.endswith(": fit") else None)
             axes.set_title(title)
         for axes in line[len(row):]:
             axes.set_axis_off()
-    figure.suptitle(scan_constants(result), fontsize=9)
+    figure.suptitle(heading(result), fontsize=9)
     return figure
 
 
-def scan_constants(result):
-    """The parameters with one value for the whole scan, as a line of text."""
-    parts = []
-    for p in result.parameters:
-        if not p.value.is_map and p.value.values.size == 1:
-            error = "" if p.error is None else f" ± {p.error.values.item():.2g}"
-            parts.append(f"{p.name} = {p.value.values.item():.4g}{error} {p.value.unit}".strip())
-    return ("one value for the scan: " + ", ".join(parts)) if parts else ""
+def lines_figure(result):
+    """The same for a scan that is a list of positions: values with standard errors, and truth."""
+    panels = [(with_unit(p.name, p.value.unit), p.value.values, p.error, p.truth)
+              for p in of_positions(result)]
+    panels += [(with_unit(QUALITY.get(name, name), array.unit), array.values, None, None)
+               for name, array in result.quality.items() if np.isfinite(array.values).any()]
+    figure, grid = plt.subplots(len(panels), 1, squeeze=False, sharex=True, layout="constrained",
+                                figsize=(7, 1.5 * len(panels) + 0.6))
+    for axes, (label, values, error, truth) in zip(grid[:, 0], panels):
+        index = np.arange(values.size)
+        axes.errorbar(index, values, yerr=None if error is None else error.values, fmt="o",
+                      markersize=3, linewidth=0.8, color="black", label="fit, standard error")
+        if truth is not None:
+            axes.plot(index, truth.values, color="C3", linewidth=1, label="truth")
+            axes.legend(frameon=False, ncol=2)
+        axes.set_title(label, loc="left")
+        axes.grid(linewidth=0.3)
+    grid[-1, 0].set_xlabel("position")
+    grid[-1, 0].locator_params(axis="x", integer=True)
+    figure.suptitle(heading(result), fontsize=9)
+    return figure
 
 
 def polarization_pairs(result):
-    """(name, x, y) of displacement amplitudes that come as x and y; tilts and the like are not."""
-    by_name = {p.name: p for p in result.parameters if p.value.is_map}
+    """(name, x, y) where the displacement modes x and y of one crystal are both fitted."""
+    by_name = {p.name: p for p in of_positions(result)}
     pairs = []
     for name, p in by_name.items():
-        match = re.fullmatch(r"(.*polarization.*?)([._ ]?)x", name)
-        if match and match.expand(r"\1\2y") in by_name:
-            pairs.append((match[1], p, by_name[match.expand(r"\1\2y")]))
+        match = re.fullmatch(r"(polarization\..+)\.x", name)
+        if match and match[1] + ".y" in by_name:
+            pairs.append((match[1], p, by_name[match[1] + ".y"]))
     return pairs
 
 

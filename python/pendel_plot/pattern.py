@@ -1,15 +1,21 @@
-"""Spot pattern and intensity against thickness of a `pattern` result."""
+"""Spot pattern, intensity against thickness and against tilt of a `pattern` result."""
 import numpy as np
 
-from .style import hkl_label, plt
+from .style import SEQUENTIAL, hkl_label, plt
 
 LABELLED = 24  # spots that carry their indices, and those equally strong
 CURVES = 8
 
 
+def strongest_first(result, intensity):
+    """Beams by their greatest intensity (..., beam); among equals, positive indices first."""
+    strength = np.round(intensity.reshape(-1, intensity.shape[-1]).max(axis=0), 6)
+    return np.lexsort([(result.hkl < 0).sum(axis=1), -strength])
+
+
 def spots_figure(result):
-    """Spots of the greatest thickness: area ∝ intensity, lab x right, lab y down."""
-    intensity = result.intensity[-1]
+    """Spots of the first tilt at the greatest thickness: area ∝ intensity, lab y down."""
+    intensity = result.intensity[0, -1]
     g = result.g[:, :2]
     figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 6.4))
     extent = 1.12 * np.abs(g).max()
@@ -32,25 +38,25 @@ def spots_figure(result):
     axes.set_aspect("equal")
     axes.set_xlabel("$g_x$ (1/Å)")
     axes.set_ylabel("$g_y$ (1/Å), down")
-    thickness = result.thickness[-1]
-    at = f" at {thickness:.4g} Å" if np.isfinite(thickness) else ""
+    at = (f" at {result.thickness[-1]:.4g} Å, beam tilt "
+          f"({result.tilt[0, 0]:.3g}, {result.tilt[0, 1]:.3g}) mrad")
     cut = "; a stronger direct beam is drawn at 1.5 times that" if area.max() == 390 else ""
-    axes.set_title(f"Spots{at}: area ∝ intensity, strongest diffracted spot {strongest:.3g}{cut}",
+    axes.set_title(f"Spots{at}\narea ∝ intensity, strongest diffracted spot {strongest:.3g}{cut}",
                    fontsize=8)
     return figure
 
 
 def thickness_figure(result):
-    """Intensity of the strongest beams against thickness; None for a single thickness."""
+    """Intensity of the strongest beams against thickness at the first tilt; None for one thickness."""
     if len(result.thickness) < 2:
         return None
+    intensity = result.intensity[0]
     figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
     curves = []  # [beam, number of beams with the same curve]
-    strength = np.round(result.intensity.max(axis=0), 6)
-    for i in np.lexsort([(result.hkl < 0).sum(axis=1), -strength]):
-        curve = result.intensity[:, i]
+    for i in strongest_first(result, intensity):
+        curve = intensity[:, i]
         same = [c for c in curves
-                if np.allclose(result.intensity[:, c[0]], curve, rtol=0, atol=1e-3 * curve.max())]
+                if np.allclose(intensity[:, c[0]], curve, rtol=0, atol=1e-3 * curve.max())]
         if same:
             same[0][1] += 1
         elif len(curves) == CURVES:
@@ -59,12 +65,52 @@ def thickness_figure(result):
             curves.append([i, 1])
     for number, (i, count) in enumerate(curves):
         equal = f" and {count - 1} equal" if count > 1 else ""
-        axes.plot(result.thickness, result.intensity[:, i], color=plt.cm.tab10(number),
+        axes.plot(result.thickness, intensity[:, i], color=plt.cm.tab10(number),
                   linewidth=1.3, label=hkl_label(result.hkl[i]) + equal)
-    axes.set_xlabel("thickness (Å)")
+    axes.set_xlabel("thickness of the layer (Å)")
     axes.set_ylabel("intensity (incident beam = 1)")
     axes.set_xlim(result.thickness[0], result.thickness[-1])
     axes.set_ylim(bottom=0)
     axes.grid(linewidth=0.3)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def tilt_figure(result):
+    """Intensity of the strongest beams over the tilts, at the greatest thickness; None for one tilt.
+
+    A square of tilts gives images (x right, y down), a list of tilts curves.
+    """
+    count = len(result.tilt)
+    if count < 2:
+        return None
+    intensity = result.intensity[:, -1]
+    beams = strongest_first(result, intensity)[:CURVES]
+    side = int(round(count**0.5))
+    x, y = result.tilt.T
+    square = side > 1 and side**2 == count and np.allclose(x.reshape(side, side), x[:side]) \
+        and np.allclose(y.reshape(side, side).T, y[::side])
+    if not square:
+        figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
+        for number, i in enumerate(beams):
+            axes.plot(np.arange(count), intensity[:, i], ".-", color=plt.cm.tab10(number),
+                      linewidth=1, label=hkl_label(result.hkl[i]))
+        axes.set_xlabel("number of the tilt in the series, from 0")
+        axes.set_ylabel("intensity (incident beam = 1)")
+        axes.grid(linewidth=0.3)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+    rows = int(np.ceil(len(beams) / 4))
+    figure, grid = plt.subplots(rows, 4, squeeze=False, layout="constrained", sharex=True,
+                                sharey=True, figsize=(11, 2.75 * rows + 0.3))
+    half = 0.5 * (x[1] - x[0])
+    extent = (x.min() - half, x.max() + half, y.max() + half, y.min() - half)
+    for axes in grid.flat[len(beams):]:
+        axes.set_axis_off()
+    for axes, i in zip(grid.flat, beams):
+        image = axes.imshow(intensity[:, i].reshape(side, side), extent=extent, cmap=SEQUENTIAL)
+        figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1])).ax.tick_params(labelsize=7)
+        axes.set_title(hkl_label(result.hkl[i]))
+    figure.supxlabel("beam tilt x (mrad)", fontsize=9)
+    figure.supylabel("beam tilt y (mrad), down", fontsize=9)
     return figure

@@ -28,10 +28,6 @@ class Array:
     unit: str
     axes: list
 
-    @property
-    def is_map(self):
-        return self.values.ndim == 2 and self.values.size > 1
-
 
 def read_array(group, name):
     """The array node `name`, or None if the group has none."""
@@ -69,60 +65,66 @@ class Parameter:
 @dataclasses.dataclass
 class FitResult:
     parameters: list
-    quality: dict  # name -> Array: scale, background, chi2, ... as far as they are maps
-    measured: typing.Optional[Array]  # (row, column, disk)
-    fitted: typing.Optional[Array]
-    sigma: typing.Optional[Array]
-    status: typing.Optional[Array]
-    hkl: typing.Optional[np.ndarray]
+    quality: dict  # name -> Array of the scan's shape: scale, background, chi2, ...
+    measured: Array  # (scan..., disk)
+    fitted: Array
+    sigma: typing.Optional[Array]  # of measured; None: counts
+    status: np.ndarray  # 0 converged, 1 not converged, 2 no data
+    hkl: np.ndarray  # (disk, 3)
+
+    @property
+    def shape(self):
+        """(rows, columns) or (positions,)."""
+        return self.status.shape
 
     @property
     def step(self):
         """Scan step and its unit, or None where positions are only counted."""
-        for parameter in self.parameters:
-            if parameter.value.is_map:
-                _, coordinates, unit = parameter.value.axes[1]
-                if unit in ("Å", "A", "nm", "µm", "um") and len(coordinates) > 1:
-                    unit = {"A": "Å", "um": "µm"}.get(unit, unit)
-                    return float(coordinates[1] - coordinates[0]), unit
+        _, coordinates, unit = self.measured.axes[len(self.shape) - 1]
+        if unit in ("Å", "A", "nm", "µm", "um") and len(coordinates) > 1:
+            unit = {"A": "Å", "um": "µm"}.get(unit, unit)
+            return float(coordinates[1] - coordinates[0]), unit
         return None
 
 
 @dataclasses.dataclass
 class PatternResult:
-    hkl: np.ndarray  # (beams, 3)
-    g: np.ndarray  # (beams, 2), 1/Å, lab x and y
-    intensity: np.ndarray  # (thicknesses, beams)
+    hkl: np.ndarray  # (beam, 3)
+    g: np.ndarray  # (beam, 3), 1/Å, lab
+    intensity: np.ndarray  # (tilt, thickness, beam)
     thickness: np.ndarray  # Å
+    tilt: np.ndarray  # (tilt, 2), mrad
+
+
+def required(root, names):
+    arrays = {name: read_array(root, name) for name in names}
+    missing = [name for name, array in arrays.items() if array is None]
+    if missing:
+        raise NotAResult(f"/pendel lacks {', '.join(missing)}")
+    return arrays
 
 
 def read_fit(root):
-    names = list(root["parameters"])
-    parameters = [
-        Parameter(name, read_array(root["parameters"], name),
-                  read_array(root.get("errors", {}), name), read_array(root.get("truth", {}), name))
-        for name in names
-    ]
-    quality = {name: read_array(root, name) for name in ("scale", "background", "chi2")}
-    hkl = read_array(root, "hkl")
+    arrays = required(root, ["status", "measured", "fitted", "hkl"])
+    errors, truth = root.get("errors", {}), root.get("truth", {})
+    parameters = [Parameter(name, read_array(root["parameters"], name), read_array(errors, name),
+                            read_array(truth, name)) for name in root["parameters"]]
+    quality = {name: read_array(root, name)
+               for name in ("scale", "background", "chi2", "second_basin_ratio")}
     return FitResult(
-        parameters=parameters,
-        quality={name: array for name, array in quality.items() if array and array.is_map},
-        measured=read_array(root, "measured"), fitted=read_array(root, "fitted"),
-        sigma=read_array(root, "sigma"), status=read_array(root, "status"),
-        hkl=None if hkl is None else hkl.values)
+        parameters, {name: array for name, array in quality.items() if array is not None},
+        arrays["measured"], arrays["fitted"], read_array(root, "sigma"), arrays["status"].values,
+        arrays["hkl"].values)
 
 
 def read_pattern(root):
-    arrays = {name: read_array(root, name) for name in ("hkl", "g", "intensity")}
-    missing = [name for name, array in arrays.items() if array is None]
-    if missing:
-        raise NotAResult(f"/pendel lacks {', '.join(missing)}, which a pattern has")
+    arrays = required(root, ["intensity", "hkl", "g", "beam_tilt"])
     intensity = arrays["intensity"]
-    return PatternResult(hkl=arrays["hkl"].values, g=arrays["g"].values,
-                         intensity=np.atleast_2d(intensity.values),
-                         thickness=np.atleast_1d(intensity.axes[0][1])
-                         if intensity.values.ndim == 2 else np.array([np.nan]))
+    thickness = np.asarray(intensity.axes[-2][1])
+    order = np.argsort(thickness)
+    values = intensity.values.reshape(-1, *intensity.values.shape[-2:])
+    return PatternResult(arrays["hkl"].values, arrays["g"].values, values[:, order],
+                         thickness[order], arrays["beam_tilt"].values)
 
 
 def read(path):

@@ -16,7 +16,7 @@ ROWS, COLUMNS = 12, 16
 
 
 def array(group, name, values, unit="", axes=()):
-    """An EMD 1.0 array node."""
+    """An EMD 1.0 array node; an evenly spaced axis is stored by its first two values."""
     node = group.create_group(name)
     node.attrs["emd_group_type"] = "array"
     values = np.asarray(values)
@@ -24,7 +24,7 @@ def array(group, name, values, unit="", axes=()):
     data.attrs["units"] = unit
     for i, length in enumerate(values.shape):
         label, step, axis_unit = axes[i] if i < len(axes) else (f"axis {i}", 1.0, "pixels")
-        dim = node.create_dataset(f"dim{i}", data=step * np.arange(length))
+        dim = node.create_dataset(f"dim{i}", data=step * np.arange(min(length, 2)))
         dim.attrs["name"], dim.attrs["units"] = label, axis_unit
 
 
@@ -57,10 +57,13 @@ def write_fit(path, step_A=None):
             array(groups["errors"], name, sigma[name] * (1 + rng.random(values.shape)), unit[name],
                   axes)
             array(groups["truth"], name, values, unit[name], axes)
-        array(groups["parameters"], "thickness.all", [187.4], "Å")
-        array(groups["errors"], "thickness.all", [0.31], "Å")
-        array(root, "scale", 1e5 * (1 + 0.02 * rng.standard_normal((ROWS, COLUMNS))), "counts", axes)
-        array(root, "background", 12 + rng.random((ROWS, COLUMNS)), "counts", axes)
+        array(groups["parameters"], "thickness_A.2", [187.4], "Å")
+        array(groups["errors"], "thickness_A.2", [0.31], "Å")
+        status = np.zeros((ROWS, COLUMNS), np.int32)
+        status[2, 3], status[4, 10] = 2, 1
+        array(root, "status", status, "", axes)
+        array(root, "scale", 1 + 0.02 * rng.standard_normal((ROWS, COLUMNS)), "", axes)
+        array(root, "background", 12 + rng.random((ROWS, COLUMNS)), "", axes)
         array(root, "chi2", rng.chisquare(30, (ROWS, COLUMNS)) / 30, "", axes)
         h, k = np.mgrid[-3:4, -3:4].reshape(2, -1)
         mean = 12 + 1e5 * np.exp(-1.2 * np.hypot(h, k)) * (1 + 0.3 * np.sin(3 * h + k))
@@ -70,21 +73,46 @@ def write_fit(path, step_A=None):
         array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
 
 
-def write_pattern(path):
+def write_list(path):
+    """A fit of eight positions that are no map."""
+    rng = np.random.default_rng(2)
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        for group, values in (("parameters", rng.standard_normal(8)), ("errors", np.full(8, 0.3)),
+                              ("truth", np.zeros(8))):
+            array(root.create_group(group), "beam_tilt_mrad.x", values, "mrad")
+        array(root, "chi2", 1 + 0.1 * rng.standard_normal(8))
+        array(root, "status", np.zeros(8, np.int32))
+        for name in ("measured", "fitted"):
+            array(root, name, rng.poisson(100, (8, 3)).astype(float), "counts")
+        array(root, "hkl", [[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
+
+
+def write_pattern(path, tilts=((0, 0),)):
     h, k = np.mgrid[-5:6, -5:6].reshape(2, -1)
-    g = np.stack([h, k], axis=1) / 3.905
+    g = np.stack([h, k, 0 * h], axis=1) / 3.905
     thickness = np.linspace(0, 500, 101)
-    width = 0.006 * np.linalg.norm(g, axis=1) ** 2
-    intensity = np.exp(-2 * np.linalg.norm(g, axis=1))[None] * np.sin(
-        np.pi * thickness[:, None] * (1 / 400 + width[None])) ** 2 / 9
-    intensity[:, (h == 0) & (k == 0)] = 0
-    intensity[:, (h == 0) & (k == 0)] = 1 - intensity.sum(axis=1, keepdims=True)
+    tilts = np.asarray(tilts, float)
+    # two-beam rocking curves: extinction distance 400 Å, tilt in mrad
+    s = 0.003 * (g[:, :2] ** 2).sum(axis=1) - tilts @ g[:, :2].T * 1e-3
+    beating = np.hypot(1 / 400, s)[:, None]
+    strength = np.exp(-2 * np.linalg.norm(g, axis=1)) / 9
+    intensity = strength * (np.sin(np.pi * thickness[:, None] * beating) / (400 * beating)) ** 2
+    direct = (h == 0) & (k == 0)
+    intensity[..., direct] = 0
+    intensity[..., direct] = 1 - intensity.sum(axis=-1, keepdims=True)
+    axes = [("thickness", thickness[1], "Å")]
     with h5py.File(path, "w") as file:
         root = file.create_group("pendel")
         root.attrs["emd_group_type"] = "root"
         array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
         array(root, "g", g, "1/Å")
-        array(root, "intensity", intensity, "", [("thickness", thickness[1], "Å")])
+        array(root, "beam_tilt", tilts, "mrad")
+        if len(tilts) == 1:
+            array(root, "intensity", intensity[0], "", axes)
+        else:
+            array(root, "intensity", intensity, "", [("tilt", 1, "")] + axes)
 
 
 def run(*arguments):
@@ -138,7 +166,7 @@ class Plot(unittest.TestCase):
         self.assertEqual(fit.get_clim(), truth.get_clim())
         self.assertAlmostEqual(sum(fit.get_clim()), 0)  # centred: both signs occur
         self.assertTrue(np.ma.getmaskarray(fit.get_array())[2, 3])
-        self.assertIn("thickness.all = 187.4 ± 0.31 Å", figure._suptitle.get_text())
+        self.assertIn("thickness_A.2 = 187.4 ± 0.31 Å", figure._suptitle.get_text())
 
     def test_scan_step_becomes_a_scale_bar(self):
         write_fit(self.file)
@@ -149,7 +177,7 @@ class Plot(unittest.TestCase):
     def test_disk_residuals_are_in_sigma(self):
         write_fit(self.file)
         fit = result.read(self.file)
-        figure = disks.disks_figure(fit, 3, 5)
+        figure = disks.disks_figure(fit, (3, 5))
         heights = [bar.get_height() for bar in figure.axes[1].containers[0]]
         measured, fitted = fit.measured.values[3, 5], fit.fitted.values[3, 5]
         np.testing.assert_allclose(heights, (measured - fitted) / np.sqrt(fitted))
@@ -163,6 +191,20 @@ class Plot(unittest.TestCase):
         axes = pattern.spots_figure(result.read(self.folder / "pattern.h5")).axes[0]
         low, high = axes.get_ylim()
         self.assertGreater(low, high)  # lab y points down
+
+    def test_tilt_series(self):
+        square = [(x, y) for y in np.linspace(-8, 8, 9) for x in np.linspace(-8, 8, 9)]
+        for tilts, images in ((square, 8), ([(x, 0) for x in range(5)], 0)):
+            write_pattern(self.folder / "tilts.h5", tilts)
+            figure = pattern.tilt_figure(result.read(self.folder / "tilts.h5"))
+            self.assertEqual(sum(len(axes.images) for axes in figure.axes), images)
+
+    def test_list_of_positions(self):
+        write_list(self.file)
+        status, out, err = run(self.file, "-o", self.folder, "--position", "7")
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["fit_positions.png", "fit_disks_7.png"])
 
     def test_indices_with_bars(self):
         self.assertEqual(style.hkl_label((1, -1, 0)), r"$1\bar{1}0$")
@@ -180,7 +222,7 @@ class Plot(unittest.TestCase):
                 ([self.folder / "text.h5"], "cannot be read as HDF5"),
                 ([self.folder / "other.h5"], "the file holds: scan"),
                 ([self.folder / "empty.h5"], "figures are made of results"),
-                ([self.file, "--position", "3,99"], "outside the scan of 12 rows and 16 columns")]:
+                ([self.file, "--position", "3,99"], "not in the scan, whose shape is 12,16")]:
             status, _, err = run(*arguments, "-o", self.folder)
             self.assertEqual(status, 3, err)
             self.assertIn(message, err)
