@@ -124,7 +124,8 @@ struct AtomLoop {
 std::vector<Site> listed_atoms(const CifBlock& block, const Cell& cell, double default_B) {
   const AtomLoop loop(block);
   const std::map<std::string, Mat3> anisotropic = anisotropic_displacements(block, cell);
-  const std::string formula = block.value("_chemical_formula_sum").text;
+  const CifValue sum = block.value("_chemical_formula_sum");
+  const std::string formula = sum.missing() ? "" : sum.text;
   std::vector<Site> atoms;
   std::string without_B;
   for (std::size_t i = 0; i < loop.x.size(); ++i) {
