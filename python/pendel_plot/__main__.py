@@ -19,16 +19,16 @@ def position(argument):
 
 def fit_figures(fit, chosen):
     """(name, figure) of everything the fit holds."""
+    at = disks.typical_position(fit) if chosen is None else chosen
+    if len(at) != len(fit.shape) or any(i >= n for i, n in zip(at, fit.shape)):
+        raise result.NotAResult(f"--position {','.join(map(str, at))} is not in the scan, whose shape "
+                                f"is {','.join(map(str, fit.shape))} (counted from 0)")
     if len(fit.shape) == 2:
         yield "maps", maps.maps_figure(fit)
         for name, x, y in maps.polarization_pairs(fit):
             yield name.replace(".", "_"), maps.polarization_figure(name, x, y, fit.step)
     else:
         yield "positions", maps.lines_figure(fit)
-    at = disks.typical_position(fit) if chosen is None else chosen
-    if len(at) != len(fit.shape) or any(i >= n for i, n in zip(at, fit.shape)):
-        raise result.NotAResult(f"--position {','.join(map(str, at))} is not in the scan, whose shape "
-                                f"is {','.join(map(str, fit.shape))} (counted from 0)")
     yield "disks_" + "_".join(map(str, at)), disks.disks_figure(fit, at)
 
 

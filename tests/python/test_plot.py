@@ -12,7 +12,7 @@ import numpy as np
 
 from pendel_plot import __main__, disks, maps, pattern, result, style
 
-ROWS, COLUMNS = 12, 16
+ROWS, COLUMNS = 6, 8
 
 
 def array(group, name, values, unit="", axes=()):
@@ -32,7 +32,7 @@ def vortex():
     """ρ of a vortex whose arrows turn clockwise on the screen (y down): ρ = (−y, x) about the centre."""
     y, x = np.mgrid[:ROWS, :COLUMNS] - np.array([(ROWS - 1) / 2, (COLUMNS - 1) / 2])[:, None, None]
     r = np.hypot(x, y)
-    return np.stack([-y, x]) * np.exp(-((r / 6) ** 2)) / 3
+    return np.stack([-y, x]) * np.exp(-((r / 3) ** 2)) / 1.5
 
 
 def write_fit(path, step_A=None):
@@ -60,7 +60,7 @@ def write_fit(path, step_A=None):
         array(groups["parameters"], "thickness_A.2", [187.4], "Å")
         array(groups["errors"], "thickness_A.2", [0.31], "Å")
         status = np.zeros((ROWS, COLUMNS), np.int32)
-        status[2, 3], status[4, 10] = 2, 1
+        status[2, 3], status[4, 6] = 2, 1
         array(root, "status", status, "", axes)
         array(root, "scale", 1 + 0.02 * rng.standard_normal((ROWS, COLUMNS)), "", axes)
         array(root, "background", 12 + rng.random((ROWS, COLUMNS)), "", axes)
@@ -92,7 +92,7 @@ def write_list(path):
 def write_pattern(path, tilts=((0, 0),)):
     h, k = np.mgrid[-5:6, -5:6].reshape(2, -1)
     g = np.stack([h, k, 0 * h], axis=1) / 3.905
-    thickness = np.linspace(0, 500, 101)
+    thickness = np.linspace(0, 500, 26)
     tilts = np.asarray(tilts, float)
     # two-beam rocking curves: extinction distance 400 Å, tilt in mrad
     s = 0.003 * (g[:, :2] ** 2).sum(axis=1) - tilts @ g[:, :2].T * 1e-3
@@ -222,7 +222,7 @@ class Plot(unittest.TestCase):
                 ([self.folder / "text.h5"], "cannot be read as HDF5"),
                 ([self.folder / "other.h5"], "the file holds: scan"),
                 ([self.folder / "empty.h5"], "figures are made of results"),
-                ([self.file, "--position", "3,99"], "not in the scan, whose shape is 12,16")]:
+                ([self.file, "--position", "3,99"], "not in the scan, whose shape is 6,8")]:
             status, _, err = run(*arguments, "-o", self.folder)
             self.assertEqual(status, 3, err)
             self.assertIn(message, err)
