@@ -37,4 +37,8 @@ MatrixXcd exp_divided_differences(const VectorXcd& x);
 void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& B, complex beta,
           MatrixXcd& C);
 
+/// C = A B by BLAS.
+void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C);
+void gemm(const Eigen::MatrixXf& A, const Eigen::MatrixXf& B, Eigen::MatrixXf& C);
+
 }  // namespace pendel

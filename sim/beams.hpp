@@ -10,42 +10,45 @@ namespace pendel {
 
 /// Beams common to every layer. Beam 0 need not be (0,0,0); find it with `index`.
 struct Beams {
-  std::vector<Hkl> hkl;               ///< Miller indices in the first layer's crystal
-  std::vector<Vec3> g;                ///< 1/Å, lab frame, of that crystal
+  std::vector<Hkl> hkl;                          ///< Miller indices in the first layer's crystal
+  std::vector<Vec3> g;                           ///< 1/Å, lab frame, of that crystal
   std::vector<std::vector<Hkl>> hkl_of_crystal;  ///< per crystal of the state: its own indices
   std::size_t size() const { return hkl.size(); }
-  int index(const Hkl& hkl) const;    ///< -1 if absent
+  int index(const Hkl& hkl) const;  ///< -1 if absent
 };
 
-/// The zero-order Laue zone of the state's layers along lab z: the two shortest reciprocal vectors of
-/// the first layer's crystal (b1 nearest to lab +x) and the matching ones of every other crystal.
+/// The zero-order Laue zone of the state's layers along lab z: the two shortest reciprocal vectors
+/// of the first layer's crystal (b1 nearest to lab +x) and the matching ones of every other
+/// crystal.
 struct ZoneNet {
   std::vector<std::array<Hkl, 2>> basis;  ///< per crystal: Miller indices of b1, b2
-  Eigen::Matrix2d b;                      ///< columns b1, b2 [1/Å], lab x, y, of the first layer's crystal
+  Eigen::Matrix2d b;  ///< columns b1, b2 [1/Å], lab x, y, of the first layer's crystal
   Hkl hkl(int crystal, int h, int k) const;
   Vec2 g(int h, int k) const { return b * Vec2(h, k); }
 };
 
-/// (b1, b2) is right-handed; ties (square and hexagonal nets): b1 to +y, b2 to +x. Error (study) if lab z
-/// is not a zone axis of every crystal within 1e-6, or if their in-plane lattices differ by
-/// more than `tolerance` (relative).
+/// b2 is the one nearest to lab +y with (b1, b2) right-handed; ties (square and hexagonal nets): b1
+/// to +y, b2 to +x. Error (study) if lab z is not a zone axis of every crystal within 1e-6, or if
+/// their in-plane lattices differ by more than `tolerance` (relative, direction included).
 ZoneNet zone_net(const State& state, double tolerance = 0.05);
 
 /// Every beam of the zero-order Laue zone with |g| <= g_max.
 Beams zone_beams(const State& state, double g_max);
 
 struct BeamSelection {
-  double g_max = 3;          ///< 1/Å
-  double sg_max = 0.1;       ///< 1/Å: beams further from the Ewald sphere are left out
-  double weight_min = 0;     ///< least max over layers of |U_g|/(2K|s_g|); 0 keeps all
+  double g_max = 3;       ///< 1/Å
+  double sg_max = 0.1;    ///< 1/Å: beams further from the Ewald sphere are left out
+  double weight_min = 0;  ///< least max over layers of |U_g|/(2K|s_g|); 0 keeps all
   bool zero_order_only = false;
 };
 
 /// Beams of the first layer's crystal (HOLZ included unless zero_order_only) for the state's tilt,
 /// sorted by |g|. Stacks of several crystals use the zero-order zone.
-Beams select_beams(const State& state, const PotentialOptions& potential, const BeamSelection& selection);
+Beams select_beams(const State& state, const PotentialOptions& potential,
+                   const BeamSelection& selection);
 
-/// A beam list given by Miller indices of the first layer's crystal.
+/// A beam list given by Miller indices of the first layer's crystal. Error (study) if a stack of
+/// several crystals is given a beam outside the zero-order zone.
 Beams beams_from_hkl(const State& state, const std::vector<Hkl>& hkl);
 
 }  // namespace pendel

@@ -14,8 +14,8 @@ namespace pendel {
 
 struct BlochOptions {
   PotentialOptions potential;
-  bool refraction = true;       ///< K² = k0² + U_0; without it U_0 is on the diagonal of A
-  double coupling_g_max = 0;    ///< couplings with |g−h| beyond it are 0 [1/Å]; 0 = keep all
+  bool refraction = true;     ///< K² = k0² + U_0; without it U_0 is on the diagonal of A
+  double coupling_g_max = 0;  ///< couplings with |g−h| beyond it are 0 [1/Å]; 0 = keep all
 };
 
 class Bloch {
@@ -24,8 +24,8 @@ class Bloch {
   Bloch(const State& state, Beams beams, BlochOptions options);
 
   const Beams& beams() const { return beams_; }
-  /// See exit_wave.hpp. Derivatives are exact (Najfeld & Havel, applied to the incoming wave), however
-  /// close eigenvalues come. [NajfeldHavel1995]
+  /// See exit_wave.hpp. Derivatives are exact (Najfeld & Havel, applied to the incoming wave),
+  /// however close eigenvalues come. [NajfeldHavel1995]
   void exit_waves(const State& state, const std::vector<Vec2>& incidence,
                   const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
   /// A [1/Å²] of one layer for one (whole) tilt; (beams, beams).

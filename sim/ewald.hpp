@@ -7,17 +7,17 @@
 namespace pendel {
 
 struct IncidentWave {
-  double k0 = 0;    ///< vacuum wavenumber 1/λ [1/Å]
-  double K = 0;     ///< wavenumber inside the crystal [1/Å]
-  Vec3 wavevector;  ///< K inside the crystal, lab frame [1/Å]
-  Vec3 dwavevector[2];  ///< derivative with respect to θ_x, θ_y [1/Å per rad]
-  double K_n = 0, dK_n[2] = {0, 0};          ///< component along the surface normal
-  double k0_n = 0, dk0_n[2] = {0, 0};        ///< the same of the vacuum wavevector
+  double k0 = 0;                       ///< vacuum wavenumber 1/λ [1/Å]
+  double K = 0;                        ///< wavenumber inside the crystal [1/Å]
+  Vec3 wavevector;                     ///< K inside the crystal, lab frame [1/Å]
+  Vec3 dwavevector[2];                 ///< derivative with respect to θ_x, θ_y [1/Å per rad]
+  double K_n = 0, dK_n[2] = {0, 0};    ///< component along the surface normal
+  double k0_n = 0, dk0_n[2] = {0, 0};  ///< the same of the vacuum wavevector
 };
 
 /// K_t = k0 (sin θ_x, sin θ_y) is what the vacuum wave brings; its component along the surface is
-/// continuous. `tilt` [rad] is the whole tilt (state.beam_tilt is not added). U_0 [1/Å²] real; 0 for
-/// no refraction. Error (study) if the beam does not enter through the surface.
+/// continuous. `tilt` [rad] is the whole tilt (state.beam_tilt is not added). U_0 [1/Å²] real; 0
+/// for no refraction. Error (study) if the beam does not enter through the surface.
 IncidentWave incident_wave(const State& state, const Vec2& tilt, double U_0);
 
 /// K² − |K+g|² = 2K s_g [1/Å²] and its derivative with respect to tilt axis 0 or 1.

@@ -109,6 +109,10 @@ BOOST_AUTO_TEST_CASE(net_has_known_indices) {
   const ZoneNet hexagonal = zone_net(specimen({oriented(titanium(), {0, 0, 1}, {1, 0, 0})}));
   BOOST_TEST((hexagonal.basis[0][0] == Hkl{1, 0, 0}));
   BOOST_TEST((hexagonal.basis[0][1] == Hkl{0, 1, 0}));
+  // a square net at 45°: of two equally near, the one towards +y
+  const ZoneNet square = zone_net(specimen({oriented(strontium_titanate(), {0, 0, 1}, {1, 1, 0})}));
+  BOOST_TEST((square.basis[0][0] == Hkl{0, 1, 0}));
+  BOOST_TEST((square.basis[0][1] == Hkl{-1, 0, 0}));
   // fcc [110] without regard to the centring: (0 0 1) and (1 -1 0)
   const ZoneNet fcc = zone_net(specimen({oriented(aluminium(), {1, 1, 0}, {0, 0, 1})}));
   BOOST_TEST((fcc.basis[0][0] == Hkl{0, 0, 1}));
