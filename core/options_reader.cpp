@@ -87,6 +87,13 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return best;
 }
 
+std::string unknown_name(const std::string& name, const std::vector<std::string>& names) {
+  const std::string near = nearest_name(name, names);
+  return "there is no '" + name + "'; " +
+         (names.empty() ? "none is defined" : "there are: " + joined(names)) +
+         (near.empty() ? "" : "; did you mean " + near + "?");
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;

@@ -43,6 +43,8 @@ class Problems {
 
 /// The closest candidate that a person may have meant; empty if none is near.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+/// "there is no 'x'; there are: a, b; did you mean a?".
+std::string unknown_name(const std::string& name, const std::vector<std::string>& names);
 /// "a, b, c".
 std::string joined(const std::vector<std::string>& names);
 std::string joined_path(const std::string& path, const std::string& key);

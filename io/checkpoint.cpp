@@ -115,6 +115,6 @@ void Checkpoint::append(std::uint64_t index, const std::vector<double>& values) 
   fail(path_, "cannot be written: " + reason + "; what is finished is kept");
 }
 
-void Checkpoint::remove() { ::unlink(path_.c_str()); }
+void Checkpoint::remove(const std::string& path) { ::unlink(path.c_str()); }
 
 }  // namespace pendel

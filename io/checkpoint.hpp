@@ -27,8 +27,8 @@ class Checkpoint {
   const std::map<std::uint64_t, std::vector<double>>& rows() const { return rows_; }
   /// Thread-safe. Error (input) if the disk is full.
   void append(std::uint64_t index, const std::vector<double>& values);
-  /// The run is complete: the file is removed.
-  void remove();
+  /// The run is complete.
+  static void remove(const std::string& path);
 
   static bool exists(const std::string& path);
 

@@ -61,7 +61,7 @@ class Sha256 {
   // The first 32 bits of the fractional parts of roots of the primes, computed with integers:
   // floor(2^32 p^(1/n)) is found bit by bit.
   static std::uint32_t root_fraction(std::uint32_t prime, int power) {
-    using Wide = unsigned __int128;
+    __extension__ using Wide = unsigned __int128;
     Wide root = 0;
     for (int bit = 35; bit >= 0; --bit) {
       const Wide trial = root | Wide(1) << bit;

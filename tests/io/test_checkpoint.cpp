@@ -52,7 +52,7 @@ BOOST_FIXTURE_TEST_CASE(rows_come_back, Place) {
   Checkpoint again(path, study, 3, true);
   BOOST_REQUIRE(again.rows().size() == 50);
   for (const auto& [index, values] : again.rows()) BOOST_TEST((values == row(int(index))));
-  again.remove();
+  Checkpoint::remove(path);
   BOOST_TEST(!Checkpoint::exists(path));
 }
 

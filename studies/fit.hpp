@@ -1,0 +1,150 @@
+// Study `fit`: tilt, displacement amplitudes, thickness and other parameters at every position of a
+// scan, from measured disk intensities.
+#pragma once
+#include "fit/scan_fit.hpp"
+#include "studies/disk_scan.hpp"
+#include "studies/run_context.hpp"
+#include "studies/specimen.hpp"
+
+namespace pendel {
+
+inline Choices<Noise> choices(Noise) { return {{"poisson", Noise::poisson}, {"gaussian", Noise::gaussian}}; }
+
+/// Whether every position has its own value of a parameter, or the scan one.
+enum class Per { position, scan };
+inline Choices<Per> choices(Per) { return {{"position", Per::position}, {"scan", Per::scan}}; }
+
+struct RangeOptions {
+  std::array<double, 2> range{{0, 0}};
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("range", range, help("lowest and highest value").required().increasing());
+  }
+};
+
+struct ModeFitOptions {
+  std::string crystal, mode;
+  std::array<double, 2> range{{-1.5, 1.5}};
+  Per per = Per::position;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("crystal", crystal, help("name of a crystal").required());
+    v("mode", mode, help("name of one of its displacement modes").required());
+    v("range", range, help("lowest and highest amplitude; 1: as the mode is defined").increasing());
+    v("per", per, help("own value at every position, or one for the scan"));
+  }
+};
+
+struct ThicknessFitOptions {
+  int layer = 1;
+  std::array<double, 2> range{{0, 0}};
+  Per per = Per::position;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("layer", layer, help("number of the layer; the first is 1").required().at_least(1));
+    v("range", range, help("lowest and highest thickness in Å").required().above(0).increasing());
+    v("per", per, help("own value at every position, or one for the scan"));
+  }
+};
+
+struct DebyeWallerFitOptions {
+  std::string crystal, element;
+  std::array<double, 2> range{{0, 0}};
+  Per per = Per::scan;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("crystal", crystal, help("name of a crystal").required());
+    v("element", element, help("symbol of an element of it").required());
+    v("range", range, help("lowest and highest B in Å²").required().at_least(0).increasing());
+    v("per", per, help("own value at every position, or one for the scan"));
+  }
+};
+
+struct AbsorptionFitOptions {
+  std::array<double, 2> range{{0, 2}};
+  Per per = Per::scan;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("range", range, help("lowest and highest factor on the absorption").at_least(0).increasing());
+    v("per", per, help("own value at every position, or one for the scan"));
+  }
+};
+
+struct SearchOptions {
+  int samples = 3000;
+  FitOptions fit;
+  int scan_positions = 40;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("samples", samples, help("points of the ranges that every position is compared with").range(1, 1e7));
+    v("starts", fit.starts, help("nearest points taken as starts").range(1, 1000));
+    v("basins", fit.basins, help("best distinct solutions that are polished").range(1, 100));
+    v("screening_iterations", fit.screening_iterations, help("of every start, before that").range(1, 1000));
+    v("max_iterations", fit.solve.max_iterations, help("of a solution").range(1, 10000));
+    v("tolerance", fit.solve.tolerance, help("relative change of χ² at which to stop").range(1e-14, 0.1));
+    v("scan_positions", scan_positions,
+      help("positions, evenly chosen, that parameters of the whole scan are fitted to").range(1, 100000));
+  }
+};
+
+struct ParameterOptions {
+  std::optional<RangeOptions> beam_tilt_mrad;
+  std::vector<ModeFitOptions> modes;
+  std::vector<ThicknessFitOptions> thickness_A;
+  std::vector<DebyeWallerFitOptions> debye_waller_B_A2;
+  std::optional<AbsorptionFitOptions> absorption_strength;
+  std::optional<RangeOptions> scale = RangeOptions{{{0.5, 2}}};
+  std::optional<RangeOptions> background;
+  Noise noise = Noise::poisson;
+  SearchOptions search;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("beam_tilt_mrad", beam_tilt_mrad, help("direction of the incident beam along x and y").off("fixed"));
+    v("modes", modes, help("amplitudes of displacement modes"));
+    v("thickness_A", thickness_A, help("thicknesses of layers"));
+    v("debye_waller_B_A2", debye_waller_B_A2, help("Debye-Waller B of elements"));
+    v("absorption_strength", absorption_strength, help("factor on the absorption").off("fixed"));
+    v("scale", scale, help("factor on the dose, per position").off("fixed"));
+    v("background", background, help("constant in units of the data, per position; without it 0").off("fixed"));
+    v("noise", noise, help("poisson: the data are counts; gaussian: needs data.variance"));
+    v("search", search, help("how the best solution is looked for"));
+  }
+};
+
+struct FitStudy {
+  std::string study = "fit";
+  std::optional<File> output;
+  DataOptions data;
+  CrystalsOptions crystals;
+  SpecimenOptions specimen;
+  BeamOptions beam;
+  EngineOptions engine;
+  ParameterOptions fit;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("study", study, help("kind of study").required());
+    v("output", output, help("result; without it the name of this file with .h5"));
+    v("data", data, help("measured disk intensities").required());
+    v("crystals", crystals, help("structures by name").required());
+    v("specimen", specimen, help("what the beam goes through").required());
+    v("beam", beam, help("illumination").required());
+    v("engine", engine, help("how diffraction is calculated"));
+    v("fit", fit, help("what is fitted; what is not named is fixed").required());
+  }
+
+  static constexpr const char* summary =
+      "Fit of tilt, displacement amplitudes, thickness and more at every position of a scan.";
+  static FitStudy example();
+  void check(Problems& problems) const;
+  void run(RunContext& context) const;
+};
+
+}  // namespace pendel

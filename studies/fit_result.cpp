@@ -1,0 +1,203 @@
+#include "studies/fit_result.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "core/error.hpp"
+
+namespace pendel {
+
+namespace {
+
+constexpr std::size_t scalars_of_row = 9;
+
+EmdAxis disk_axis(const DiskScan& scan) { return index_axis("disk", scan.disks()); }
+
+std::vector<EmdAxis> with(std::vector<EmdAxis> axes, const EmdAxis& last) {
+  axes.push_back(last);
+  return axes;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+double sigma(const PositionFit& fit, std::size_t i) { return std::sqrt(fit.covariance(long(i), long(i))); }
+
+}  // namespace
+
+std::size_t fit_row_size(std::size_t parameters, std::size_t disks) {
+  return scalars_of_row + parameters + (parameters + 2) * (parameters + 2) + disks;
+}
+
+std::vector<double> fit_row(const PositionFit& fit) {
+  const Solution& s = fit.solution;
+  std::vector<double> row = {double(fit.status),     s.scale,
+                             s.background,           s.chi2,
+                             double(s.iterations),   double(fit.degrees_of_freedom),
+                             fit.reduced_chi2,       fit.cramer_rao_factor,
+                             fit.second_basin_ratio};
+  row.insert(row.end(), s.values.data(), s.values.data() + s.values.size());
+  row.insert(row.end(), fit.covariance.data(), fit.covariance.data() + fit.covariance.size());
+  row.insert(row.end(), fit.fitted.data(), fit.fitted.data() + fit.fitted.size());
+  return row;
+}
+
+PositionFit fit_of_row(const std::vector<double>& row, std::size_t parameters, std::size_t disks) {
+  PositionFit fit;
+  Solution& s = fit.solution;
+  const long n = long(parameters);
+  fit.status = static_cast<FitStatus>(int(row[0]));
+  s.converged = fit.status == FitStatus::converged;
+  s.scale = row[1];
+  s.background = row[2];
+  s.chi2 = row[3];
+  s.iterations = int(row[4]);
+  fit.degrees_of_freedom = int(row[5]);
+  fit.reduced_chi2 = row[6];
+  fit.cramer_rao_factor = row[7];
+  fit.second_basin_ratio = row[8];
+  const double* at = row.data() + scalars_of_row;
+  s.values = Eigen::Map<const Eigen::VectorXd>(at, n);
+  at += n;
+  fit.covariance = Eigen::Map<const Eigen::MatrixXd>(at, n + 2, n + 2);
+  at += (n + 2) * (n + 2);
+  fit.fitted = Eigen::Map<const Eigen::VectorXd>(at, long(disks));
+  return fit;
+}
+
+void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Parameter>& parameters,
+                const std::vector<PositionFit>& fits, const std::vector<SharedValue>& shared) {
+  using hdf5::Stored;
+  const auto map = [&](const std::string& name, const std::string& units, const std::string& note,
+                       Stored stored, auto value) {
+    Array array = scan.map();
+    for (std::size_t i = 0; i < fits.size(); ++i) array.values[i] = value(fits[i]);
+    result.array(name, array, units, scan.axes, note, stored);
+  };
+  const std::size_t n = parameters.size();
+  for (std::size_t p = 0; p < n; ++p) {
+    map("parameters/" + parameters[p].name, parameters[p].unit, "fitted value", Stored::float64,
+        [&](const PositionFit& fit) { return fit.solution.values[long(p)]; });
+    map("errors/" + parameters[p].name, parameters[p].unit, "standard error (1σ)", Stored::float64,
+        [&](const PositionFit& fit) { return sigma(fit, p); });
+  }
+  for (const SharedValue& value : shared) {
+    Array one({1}, value.value), error({1}, value.error);
+    result.array("parameters/" + value.name, one, value.unit, {index_axis("scan", 1)},
+                 "fitted value, common to the scan");
+    result.array("errors/" + value.name, error, value.unit, {index_axis("scan", 1)}, "standard error (1σ)");
+  }
+  map("scale", "", "factor on the dose", Stored::float64, [](const PositionFit& f) { return f.solution.scale; });
+  map("scale_error", "", "standard error (1σ); NaN if fixed", Stored::float64,
+      [&](const PositionFit& f) { return sigma(f, n); });
+  map("background", scan.units, "added to every disk", Stored::float64,
+      [](const PositionFit& f) { return f.solution.background; });
+  map("background_error", scan.units, "standard error (1σ); NaN if fixed", Stored::float64,
+      [&](const PositionFit& f) { return sigma(f, n + 1); });
+  map("chi2", "", "χ² (Poisson: deviance) per degree of freedom", Stored::float64,
+      [](const PositionFit& f) { return f.reduced_chi2; });
+  map("second_basin_ratio", "", "χ² of the best other solution over χ² of this one; NaN: there is no other",
+      Stored::float64, [](const PositionFit& f) { return f.second_basin_ratio; });
+  map("iterations", "", "of the last polish", Stored::int32,
+      [](const PositionFit& f) { return double(f.solution.iterations); });
+  map("status", "", "0 converged, 1 not converged, 2 no data", Stored::int32,
+      [](const PositionFit& f) { return double(f.status); });
+
+  std::vector<std::size_t> disk_shape = scan.shape, square = scan.shape;
+  disk_shape.push_back(scan.disks());
+  square.insert(square.end(), {n + 2, n + 2});
+  Array fitted(disk_shape), covariance(square);
+  for (std::size_t i = 0; i < fits.size(); ++i) {
+    for (std::size_t j = 0; j < scan.disks(); ++j) fitted(i, j) = fits[i].fitted[long(j)];
+    std::copy_n(fits[i].covariance.data(), (n + 2) * (n + 2),
+                covariance.values.begin() + long(i * (n + 2) * (n + 2)));
+  }
+  result.array("measured", scan.intensity, scan.units, with(scan.axes, disk_axis(scan)), "intensities fitted to");
+  result.array("fitted", fitted, scan.units, with(scan.axes, disk_axis(scan)), "intensities of the model");
+  if (scan.variance.size() > 0) {
+    Array sigmas = scan.variance;
+    for (double& value : sigmas.values) value = std::sqrt(value);
+    result.array("sigma", sigmas, scan.units, with(scan.axes, disk_axis(scan)), "standard error of measured");
+  }
+  const EmdAxis unknowns = index_axis("unknown", n + 2);
+  result.array("covariance", covariance, "", with(with(scan.axes, unknowns), unknowns),
+               "of the unknowns in the order of metadata fit/unknowns, in their units");
+  Array hkl({scan.disks(), 3});
+  for (std::size_t i = 0; i < scan.disks(); ++i)
+    for (int j = 0; j < 3; ++j) hkl(i, j) = scan.hkl[i].vec()[j];
+  result.array("hkl", hkl, "", {disk_axis(scan), index_axis("index", 3)},
+               "Miller indices in the first layer's crystal", Stored::int32);
+}
+
+Truth read_truth(const DataOptions& options, const DiskScan& scan, const std::vector<std::string>& names) {
+  const hdf5::InputFile file(options.file.path);
+  const std::string group = *options.truth;
+  const auto fail = [&](const std::string& dataset, const std::string& what) {
+    throw Error(ErrorKind::input, options.file.path + ": " + dataset + ": " + what);
+  };
+  if (!file.has(group)) fail(group, "there is no such group of true maps");
+  Truth truth;
+  for (const hdf5::Item& item : file.items(group)) {
+    const std::string below = item.path.substr(group.size() + 1);
+    if (below.find('/') != std::string::npos) continue;  // the inside of an EMD array
+    if (std::find(names.begin(), names.end(), below) == names.end()) {
+      truth.unused.push_back(below);
+      continue;
+    }
+    Array map = file.read(group + "/" + below);
+    if (map.size() == 1) {
+      map = Array(scan.shape, map.values[0]);
+    } else if (map.shape != scan.shape) {
+      fail(group + "/" + below, "has another shape than the scan");
+    }
+    truth.maps.emplace_back(below, std::move(map));
+  }
+  if (truth.maps.empty()) {
+    std::string known, found;
+    for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+    for (const std::string& name : truth.unused) found += (found.empty() ? "" : ", ") + name;
+    fail(group, "holds no map of a fitted parameter (" + known + "); it has: " + found);
+  }
+  return truth;
+}
+
+void write_truth(EmdWriter& result, const DiskScan& scan, const Truth& truth) {
+  for (const auto& [name, map] : truth.maps)
+    result.array("truth/" + name, map, unit_of_key(name.substr(0, name.find('.'))), scan.axes, "true value");
+}
+
+std::string truth_table(const Truth& truth, const std::vector<Parameter>& parameters,
+                        const std::vector<PositionFit>& fits) {
+  char line[200];
+  std::snprintf(line, sizeof line, "%-28s %-5s %10s %10s %10s %12s\n", "against the truth", "unit", "rms error",
+                "bias", "median σ", "within 2σ");
+  std::string table = line;
+  for (const auto& [name, map] : truth.maps)
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      if (parameters[p].name != name) continue;
+      double sum = 0, square = 0;
+      int count = 0, within = 0;
+      std::vector<double> sigmas;
+      for (std::size_t i = 0; i < fits.size(); ++i) {
+        const double error = fits[i].solution.values[long(p)] - map.values[i];
+        if (fits[i].status != FitStatus::converged || !std::isfinite(error)) continue;
+        ++count;
+        sum += error;
+        square += error * error;
+        sigmas.push_back(sigma(fits[i], p));
+        within += std::abs(error) <= 2 * sigmas.back();
+      }
+      if (count == 0) continue;
+      std::snprintf(line, sizeof line, "%-28s %-5s %10.4g %10.2g %9.4g %10.1f %%\n", name.c_str(),
+                    parameters[p].unit.c_str(), std::sqrt(square / count), sum / count, median(sigmas),
+                    100.0 * within / count);
+      table += line;
+    }
+  return table;
+}
+
+}  // namespace pendel

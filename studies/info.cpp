@@ -1,0 +1,88 @@
+// `pendel info`: what is in an HDF5 file, a CIF or a study.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "cif/read.hpp"
+#include "core/error.hpp"
+#include "io/emd.hpp"
+#include "studies/runner.hpp"
+
+namespace pendel {
+
+namespace {
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[300];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+std::string hdf5_info(const std::string& path) {
+  const hdf5::InputFile file(path);
+  const std::string root = emd_root(file);
+  std::string text = path + ": HDF5" + (root.empty() ? "" : ", EMD 1.0 tree " + root) + "\n";
+  const std::string provenance = root + "/metadatabundle/provenance";
+  if (!root.empty() && file.has(provenance))
+    text += "  made by pendel " + file.read_text(provenance + "/version") + " (" +
+            file.read_text(provenance + "/git_hash") + ") on " + file.read_text(provenance + "/date") + "\n";
+  for (const hdf5::Item& item : file.items()) {
+    std::string shape;
+    for (const std::size_t length : item.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(length);
+    const std::string what = item.is_group ? "" : item.type + " (" + shape + ")";
+    text += formatted("  %-44s %-26s", item.path.c_str(), what.c_str()) +
+            (item.units.empty() ? "" : " [" + item.units + "]") + "\n";
+  }
+  return text;
+}
+
+std::string cif_info(const std::string& path) {
+  std::vector<std::string> notes;
+  const Crystal crystal = read_cif(path, {}, &notes);
+  const Vec3 edges = crystal.cell.edges(), angles = crystal.cell.angles_deg();
+  std::map<std::string, double> content;
+  for (const Site& site : crystal.sites) content[element_symbol(site.Z)] += site.occupancy;
+  std::string text = path + ": CIF" + (crystal.name.empty() ? "" : ", " + crystal.name) + "\n";
+  text += formatted("  cell      %.5g %.5g %.5g Å, %.5g %.5g %.5g°, volume %.6g Å³\n", edges[0], edges[1],
+                    edges[2], angles[0], angles[1], angles[2], crystal.cell.volume());
+  text += "  contains ";
+  for (const auto& [element, count] : content) text += " " + element + formatted("%.4g", count);
+  text += formatted("\n  %zu sites  (label, element, x, y, z, occupancy, B in Å²)\n", crystal.sites.size());
+  for (const Site& site : crystal.sites) {
+    const Vec3& x = site.position.v;
+    text += formatted("    %-8s %-3s %9.5f %9.5f %9.5f  %6.4g %7.4g\n", site.label.c_str(),
+                      element_symbol(site.Z).c_str(), x[0], x[1], x[2], site.occupancy, site.B());
+  }
+  for (const std::string& note : notes) text += "  note: " + note + "\n";
+  return text;
+}
+
+}  // namespace
+
+void info(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path))
+    throw Error(ErrorKind::input, path + ": there is no such file, or it may not be read");
+  char start[8] = "";
+  file.read(start, sizeof start);
+  if (std::string(start, 8) == "\x89HDF\r\n\x1a\n") {
+    std::fputs(hdf5_info(path).c_str(), stdout);
+    return;
+  }
+  const std::string extension = std::filesystem::path(path).extension().string();
+  if (extension == ".cif" || extension == ".mcif") {
+    std::fputs(cif_info(path).c_str(), stdout);
+    return;
+  }
+  if (extension == ".yaml" || extension == ".yml") {
+    RunArguments arguments;
+    arguments.study = path;
+    check(arguments);
+    return;
+  }
+  throw Error(ErrorKind::input, path + ": is neither HDF5 nor a .cif or .yaml file");
+}
+
+}  // namespace pendel

@@ -1,0 +1,25 @@
+#include "studies/interrupt.hpp"
+
+#include <csignal>
+
+namespace pendel {
+
+namespace {
+volatile std::sig_atomic_t requested = 0;
+
+extern "C" void pendel_on_signal(int number) {
+  requested = 1;
+  std::signal(number, SIG_DFL);
+}
+}  // namespace
+
+void watch_signals() {
+  std::signal(SIGINT, pendel_on_signal);
+  std::signal(SIGTERM, pendel_on_signal);
+  // writing beyond a limit of the file system is then an error of write(), which is reported
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+bool interrupted() { return requested != 0; }
+
+}  // namespace pendel

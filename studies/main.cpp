@@ -1,0 +1,85 @@
+// The command `pendel`.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "io/provenance.hpp"
+#include "studies/interrupt.hpp"
+#include "studies/runner.hpp"
+
+namespace {
+
+// CLI11 has its own exit statuses; every wrong use of ours is 2.
+constexpr int usage_error = 2;
+
+int run_command(int argc, char** argv) {
+  CLI::App app{"Pendel: simulation and inversion of dynamical electron diffraction", "pendel"};
+  app.set_version_flag("--version", "pendel " + pendel::version() + " (" + pendel::git_hash() + ")");
+  app.require_subcommand(1);
+  app.footer("Exit status: 0 done, 2 usage or invalid study, 3 unreadable or wrong input file,\n"
+             "4 numerical failure, 130 interrupted (what is finished is kept).");
+
+  pendel::RunArguments arguments;
+  int threads = 0;
+  std::string kind, file;
+  std::vector<std::string> plot_arguments;
+
+  CLI::App* run = app.add_subcommand("run", "run a study");
+  CLI::App* check = app.add_subcommand("check", "validate a study and its input files; run nothing");
+  for (CLI::App* command : {run, check}) {
+    command->add_option("study", arguments.study, "YAML file")->required();
+    command->add_option("--set", arguments.settings, "replace a value: beam.energy_keV=200, "
+                                                     "specimen.layers.0.cells=12")
+        ->type_name("KEY=VALUE")->take_all()->expected(1);
+    command->add_option("-o,--output", arguments.output, "result file");
+  }
+  run->add_option("-j,--threads", threads, "threads; 0: every core")->check(CLI::Range(0, 4096));
+  run->add_flag("--resume", arguments.resume, "continue an interrupted run");
+  run->add_flag("-q,--quiet", arguments.quiet, "print nothing but errors");
+  CLI::App* make = app.add_subcommand("new", "print a commented study to begin with");
+  CLI::App* keys = app.add_subcommand("keys", "print every key of a kind of study");
+  for (CLI::App* command : {make, keys})
+    command->add_option("kind", kind, "kind of study")->required()->check(CLI::IsMember(pendel::study_kinds()));
+  CLI::App* schema = app.add_subcommand("schema", "print the JSON schema of studies, for editors");
+  CLI::App* show = app.add_subcommand("info", "what is in a file");
+  show->add_option("file", file, "HDF5, CIF or YAML")->required();
+  CLI::App* plot = app.add_subcommand("plot", "figures of a result: pendel plot RESULT.h5 -o DIR");
+  plot->prefix_command()->allow_extras();
+  plot->set_help_flag();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : usage_error;
+  }
+
+  pendel::set_threads(threads);
+  if (*run) pendel::run(arguments);
+  if (*check) {
+    pendel::check(arguments);
+    std::puts("the study and its inputs are valid");
+  }
+  if (*make) std::fputs(pendel::new_study(kind).c_str(), stdout);
+  if (*keys) std::fputs(pendel::study_keys(kind).c_str(), stdout);
+  if (*schema) std::fputs(pendel::study_schema().c_str(), stdout);
+  if (*show) pendel::info(file);
+  return *plot ? pendel::plot(plot->remaining()) : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  pendel::watch_signals();
+  try {
+    return run_command(argc, argv);
+  } catch (const pendel::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return error.exit_status();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "pendel: %s\n", error.what());
+    return static_cast<int>(pendel::ErrorKind::numerical);
+  }
+}

@@ -1,0 +1,64 @@
+// Study `pattern`: intensities and amplitudes of the diffracted beams of a specimen, for a series of
+// thicknesses and tilts (spots, rocking curves, LACBED).
+#pragma once
+#include "studies/run_context.hpp"
+#include "studies/specimen.hpp"
+
+namespace pendel {
+
+struct TiltGridOptions {
+  double half_width_mrad = 5;
+  int points = 21;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("half_width_mrad", half_width_mrad, help("from -half_width to +half_width along x and y").above(0));
+    v("points", points, help("number of tilts along each of x and y").range(2, 2000));
+  }
+};
+
+struct PatternOptions {
+  double g_max_invA = 2;
+  int thickness_layer = 1;
+  std::vector<double> thicknesses_A;
+  std::optional<std::vector<Vec2>> tilts_mrad;
+  std::optional<TiltGridOptions> tilt_grid;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("g_max_invA", g_max_invA, help("beams up to this |g| are written").above(0));
+    v("thicknesses_A", thicknesses_A, help("series of thicknesses of one layer; empty: as in the specimen").above(0));
+    v("thickness_layer", thickness_layer, help("the layer that the series changes; the first is 1").at_least(1));
+    v("tilts_mrad", tilts_mrad, help("series of tilts [x, y], added to that of the beam"));
+    v("tilt_grid", tilt_grid, help("or a square of tilts"));
+  }
+};
+
+struct PatternStudy {
+  std::string study = "pattern";
+  std::optional<File> output;
+  CrystalsOptions crystals;
+  SpecimenOptions specimen;
+  BeamOptions beam;
+  EngineOptions engine;
+  PatternOptions pattern;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("study", study, help("kind of study").required());
+    v("output", output, help("result; without it the name of this file with .h5"));
+    v("crystals", crystals, help("structures by name").required());
+    v("specimen", specimen, help("what the beam goes through").required());
+    v("beam", beam, help("illumination").required());
+    v("engine", engine, help("how diffraction is calculated"));
+    v("pattern", pattern, help("what is calculated"));
+  }
+
+  static constexpr const char* summary =
+      "Intensities and amplitudes of diffracted beams for a series of thicknesses and tilts.";
+  static PatternStudy example();
+  void check(Problems& problems) const;
+  void run(RunContext& context) const;
+};
+
+}  // namespace pendel

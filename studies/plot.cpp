@@ -1,0 +1,65 @@
+// `pendel plot`: hands over to the Python package pendel_plot.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "studies/runner.hpp"
+
+namespace pendel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Beside the installed program, else in the tree that it was built from.
+std::string python_directory() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  const fs::path installed = program.parent_path().parent_path() / "share" / "pendel" / "python";
+  for (const fs::path& candidate : {installed, fs::path(PENDEL_SOURCE_DIR) / "python"})
+    if (fs::exists(candidate / "pendel_plot")) return candidate.string();
+  throw Error(ErrorKind::input, "the Python package pendel_plot is neither in " + installed.string() +
+                                    " nor in " PENDEL_SOURCE_DIR "/python");
+}
+
+int run_python(const std::string& python, const std::vector<std::string>& arguments) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<char*> argv = {const_cast<char*>(python.c_str())};
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) < 0) return 127;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+}  // namespace
+
+int plot(const std::vector<std::string>& arguments) {
+  const char* chosen = std::getenv("PENDEL_PYTHON");
+  const std::string python = chosen && *chosen ? chosen : "python3";
+  const char* others = std::getenv("PYTHONPATH");
+  const std::string path = python_directory() + (others && *others ? std::string(":") + others : "");
+  setenv("PYTHONPATH", path.c_str(), 1);
+  const std::string probe =
+      "import importlib.util, sys; sys.exit(sum(importlib.util.find_spec(m) is None "
+      "for m in ('numpy', 'h5py', 'matplotlib')))";
+  const int missing = run_python(python, {"-c", probe});
+  if (missing == 127)
+    throw Error(ErrorKind::input, python + ": cannot be run; set PENDEL_PYTHON to a Python 3");
+  if (missing != 0)
+    throw Error(ErrorKind::input,
+                python + " lacks numpy, h5py or matplotlib, which figures need; install them, or set "
+                         "PENDEL_PYTHON to a Python that has them");
+  std::vector<std::string> command = {"-m", "pendel_plot"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_python(python, command);
+}
+
+}  // namespace pendel

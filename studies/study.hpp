@@ -1,0 +1,19 @@
+// The kinds of study. A kind is a struct of options with
+//   static constexpr const char* summary;     one line, for people
+//   static Kind example();                    what `pendel new` prints
+//   void check(Problems&) const;              what reading alone cannot see
+//   void run(RunContext&) const;              reads every input, asks context.begin(), works
+// A new kind is one file pair and one line in each of the two lists here.
+#pragma once
+#include <variant>
+
+#include "studies/fit.hpp"
+#include "studies/pattern.hpp"
+
+namespace pendel {
+
+using AnyStudy = std::variant<PatternStudy, FitStudy>;
+
+inline std::vector<AnyStudy> default_studies() { return {PatternStudy{}, FitStudy{}}; }
+
+}  // namespace pendel
