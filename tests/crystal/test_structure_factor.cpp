@@ -90,7 +90,8 @@ BOOST_AUTO_TEST_CASE(potential_of_a_multislice_program) {
 
 BOOST_AUTO_TEST_CASE(absorbing_crystals_of_py4dstem) {
   // Its U_g = Σ (Re + i Im) exp(+2πi g·r)/Ω is conj(U_g) + i conj(U'_g) here. Its scale and γ are
-  // converted exactly (see test_weickenmeier_kohl); its Bohr radius of 0.5289 Å limits U' to 1e-3.
+  // converted exactly (see test_weickenmeier_kohl); its Bohr radius of 0.5289 Å changes U' by 1e-4
+  // of U'_0.
   PotentialOptions options = every_absorption[2];
   for (const auto& row : reference::rows(reference::file("weickenmeier_kohl_crystals.csv"))) {
     const double E = std::stod(row[1]);
