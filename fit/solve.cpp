@@ -16,50 +16,72 @@ namespace {
 // A model value at or below it has no Poisson likelihood; far below any real count.
 constexpr double least_count = 1e-9;
 
-/// Residuals over one block (a position's own parameters, scale, background) and, if there are shared
-/// parameters, a second block of these.
+Eigen::VectorXd data_weights(const DiskData& data) {
+  Eigen::VectorXd weights(data.intensity.size());
+  for (int i = 0; i < weights.size(); ++i) {
+    const double d = data.intensity[i];
+    weights[i] = !std::isfinite(d)                  ? 0
+                 : data.noise == Noise::gaussian    ? 1 / data.variance[i]
+                                                    : 1 / std::max(d, 1.0);
+  }
+  return weights;
+}
+
+/// Every unknown of a position: the model's parameters, scale, background.
+using Unknowns = Eigen::VectorXd;
+
+/// Residuals over one block of a position's own free unknowns and, if there are shared ones, a second
+/// block of these; the others keep the values in `x`.
 class DiskCost : public ceres::CostFunction {
  public:
-  DiskCost(const DiskModel& model, const DiskData& data, const std::vector<int>& shared = {})
-      : model_(model), data_(data), shared_(shared) {
+  DiskCost(const DiskModel& model, const DiskData& data, Unknowns x, std::vector<int> own,
+           std::vector<int> shared)
+      : model_(model), data_(data), x_(std::move(x)) {
+    columns_.push_back(std::move(own));
+    columns_.push_back(std::move(shared));
     for (int i = 0; i < data.intensity.size(); ++i)
       if (std::isfinite(data.intensity[i])) used_.push_back(i);
-    for (int k = 0; k < int(model.parameters().size()); ++k)
-      if (std::find(shared.begin(), shared.end(), k) == shared.end()) own_.push_back(k);
     set_num_residuals(int(used_.size()));
-    mutable_parameter_block_sizes()->push_back(int(own_.size()) + 2);
-    if (!shared_.empty()) mutable_parameter_block_sizes()->push_back(int(shared_.size()));
+    for (const std::vector<int>& block : columns_)
+      if (!block.empty()) mutable_parameter_block_sizes()->push_back(int(block.size()));
   }
 
-  const std::vector<int>& own() const { return own_; }
-
   bool Evaluate(double const* const* blocks, double* residuals, double** jacobians) const override {
-    const int n_own = int(own_.size()), n_shared = int(shared_.size());
-    Eigen::VectorXd values(n_own + n_shared);
-    for (int k = 0; k < n_own; ++k) values[own_[k]] = blocks[0][k];
-    for (int k = 0; k < n_shared; ++k) values[shared_[k]] = blocks[1][k];
-    const double scale = blocks[0][n_own] * data_.dose, background = blocks[0][n_own + 1];
-    double* own_jacobian = jacobians ? jacobians[0] : nullptr;
-    double* shared_jacobian = jacobians && n_shared ? jacobians[1] : nullptr;
-    Eigen::VectorXd intensity;
-    Eigen::MatrixXd d_intensity;
-    model_.evaluate(values.data(), intensity, own_jacobian || shared_jacobian ? &d_intensity : nullptr);
+    const int n = int(model_.parameters().size());
+    Unknowns x = x_;
+    int number = 0;
+    for (const std::vector<int>& block : columns_) {
+      if (block.empty()) continue;
+      for (std::size_t k = 0; k < block.size(); ++k) x[block[k]] = blocks[number][k];
+      ++number;
+    }
+    const double scale = x[n] * data_.dose, background = x[n + 1];
+    // Ceres asks for a trial point's residuals first and, nearly always, for its Jacobian next.
+    if (at_.size() != n || x.head(n) != at_) {
+      at_ = x.head(n);
+      model_.evaluate(x.data(), intensity_, &d_intensity_);
+    }
     for (std::size_t row = 0; row < used_.size(); ++row) {
       const int i = used_[row];
-      const double m = std::max(scale * intensity[i] + background, least_count);
+      const double m = std::max(scale * intensity_[i] + background, least_count);
       const double variance = data_.noise == Noise::gaussian ? data_.variance[i] : 0;
       double slope;
       residuals[row] = residual(data_.noise, data_.intensity[i], variance, m, &slope);
       if (!std::isfinite(residuals[row])) return false;
-      if (own_jacobian) {
-        double* out = own_jacobian + row * (n_own + 2);
-        for (int k = 0; k < n_own; ++k) out[k] = slope * scale * d_intensity(i, own_[k]);
-        out[n_own] = slope * data_.dose * intensity[i];
-        out[n_own + 1] = slope;
+      number = 0;
+      for (const std::vector<int>& block : columns_) {
+        if (block.empty()) continue;
+        double* out = jacobians ? jacobians[number] : nullptr;
+        ++number;
+        if (!out) continue;
+        for (std::size_t k = 0; k < block.size(); ++k) {
+          const int c = block[k];
+          const double derivative = c < n    ? scale * d_intensity_(i, c)
+                                    : c == n ? data_.dose * intensity_[i]
+                                             : 1.0;
+          out[row * block.size() + k] = slope * derivative;
+        }
       }
-      if (shared_jacobian)
-        for (int k = 0; k < n_shared; ++k)
-          shared_jacobian[row * n_shared + k] = slope * scale * d_intensity(i, shared_[k]);
     }
     return true;
   }
@@ -67,35 +89,54 @@ class DiskCost : public ceres::CostFunction {
  private:
   const DiskModel& model_;
   const DiskData& data_;
-  std::vector<int> shared_, own_, used_;
+  Unknowns x_;
+  std::vector<std::vector<int>> columns_;  // own, shared: indices into x_
+  std::vector<int> used_;
+  mutable Eigen::VectorXd at_, intensity_;  // the last point asked for; one solve uses one thread
+  mutable Eigen::MatrixXd d_intensity_;
 };
 
-/// Bounds of one parameter block; a parameter whose bounds are equal is held.
-void bound(ceres::Problem& problem, double* block, const std::vector<std::pair<double, double>>& ranges) {
-  std::vector<int> constant;
-  for (int k = 0; k < int(ranges.size()); ++k) {
-    const auto [lower, upper] = ranges[k];
-    block[k] = std::clamp(block[k], lower, upper);
-    if (lower == upper) {
-      constant.push_back(k);
-      continue;
-    }
-    problem.SetParameterLowerBound(block, k, lower);
-    problem.SetParameterUpperBound(block, k, upper);
-  }
-  if (constant.size() == ranges.size())
-    problem.SetParameterBlockConstant(block);
-  else if (!constant.empty())
-    problem.SetParameterization(block, new ceres::SubsetParameterization(int(ranges.size()), constant));
+struct Range {
+  double lower, upper;
+};
+
+/// Of every unknown; one whose bounds are equal is held.
+std::vector<Range> ranges_of(const DiskModel& model, const Nuisance& nuisance) {
+  std::vector<Range> ranges;
+  for (const Parameter& p : model.parameters()) ranges.push_back({p.lower, p.upper});
+  ranges.push_back({nuisance.scale_lower, nuisance.scale_upper});
+  ranges.push_back({nuisance.background_lower, nuisance.background_upper});
+  return ranges;
 }
 
-std::vector<std::pair<double, double>> own_ranges(const DiskModel& model, const std::vector<int>& own,
-                                                  const Nuisance& nuisance) {
-  std::vector<std::pair<double, double>> ranges;
-  for (int k : own) ranges.emplace_back(model.parameters()[k].lower, model.parameters()[k].upper);
-  ranges.emplace_back(nuisance.scale_lower, nuisance.scale_upper);
-  ranges.emplace_back(nuisance.background_lower, nuisance.background_upper);
-  return ranges;
+/// x within its ranges, scale and background fitted to the data.
+Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
+                 const Eigen::VectorXd& start, const std::vector<Range>& ranges) {
+  const int n = int(model.parameters().size());
+  Unknowns x(n + 2);
+  for (int k = 0; k < n; ++k) x[k] = std::clamp(start[k], ranges[k].lower, ranges[k].upper);
+  Eigen::VectorXd intensity;
+  model.evaluate(x.data(), intensity, nullptr);
+  const LinearFit linear = fit_scale(intensity, data, data_weights(data), nuisance);
+  x[n] = linear.scale;
+  x[n + 1] = linear.background;
+  return x;
+}
+
+std::vector<int> free_unknowns(const std::vector<Range>& ranges, const std::vector<int>& except) {
+  std::vector<int> free;
+  for (int k = 0; k < int(ranges.size()); ++k)
+    if (ranges[k].lower < ranges[k].upper && std::find(except.begin(), except.end(), k) == except.end())
+      free.push_back(k);
+  return free;
+}
+
+void set_bounds(ceres::Problem& problem, Eigen::VectorXd& block, const std::vector<int>& unknowns,
+                const std::vector<Range>& ranges) {
+  for (std::size_t k = 0; k < unknowns.size(); ++k) {
+    problem.SetParameterLowerBound(block.data(), int(k), ranges[unknowns[k]].lower);
+    problem.SetParameterUpperBound(block.data(), int(k), ranges[unknowns[k]].upper);
+  }
 }
 
 ceres::Solver::Options solver_options(const SolveOptions& options) {
@@ -106,17 +147,6 @@ ceres::Solver::Options solver_options(const SolveOptions& options) {
   solver.logging_type = ceres::SILENT;
   solver.num_threads = 1;
   return solver;
-}
-
-Eigen::VectorXd data_weights(const DiskData& data) {
-  Eigen::VectorXd weights(data.intensity.size());
-  for (int i = 0; i < weights.size(); ++i) {
-    const double d = data.intensity[i];
-    weights[i] = !std::isfinite(d)                  ? 0
-                 : data.noise == Noise::gaussian    ? 1 / data.variance[i]
-                                                    : 1 / std::max(d, 1.0);
-  }
-  return weights;
 }
 
 }  // namespace
@@ -150,26 +180,23 @@ LinearFit fit_scale(const Eigen::VectorXd& intensity, const DiskData& data,
 
 Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
                const SolveOptions& options, const Eigen::VectorXd& start) {
-  const int n = int(model.parameters().size());
-  Eigen::VectorXd x(n + 2);
-  for (int k = 0; k < n; ++k)
-    x[k] = std::clamp(start[k], model.parameters()[k].lower, model.parameters()[k].upper);
-  Eigen::VectorXd intensity;
-  model.evaluate(x.data(), intensity, nullptr);
-  const LinearFit linear = fit_scale(intensity, data, data_weights(data), nuisance);
-  x[n] = linear.scale;
-  x[n + 1] = linear.background;
+  const std::vector<Range> ranges = ranges_of(model, nuisance);
+  const std::vector<int> own = free_unknowns(ranges, std::vector<int>());
+  Unknowns x = initial(model, data, nuisance, start, ranges);
+  Eigen::VectorXd block = x(own);
 
   ceres::Problem::Options problem_options;
   problem_options.cost_function_ownership = ceres::DO_NOT_TAKE_OWNERSHIP;
-  DiskCost cost(model, data);
+  DiskCost cost(model, data, x, own, std::vector<int>());
   ceres::Problem problem(problem_options);
-  problem.AddResidualBlock(&cost, nullptr, x.data());
-  bound(problem, x.data(), own_ranges(model, cost.own(), nuisance));
+  problem.AddResidualBlock(&cost, nullptr, block.data());
+  set_bounds(problem, block, own, ranges);
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options(options), &problem, &summary);
+  x(own) = block;
 
   Solution solution;
+  const long n = x.size() - 2;
   solution.values = x.head(n);
   solution.scale = x[n];
   solution.background = x[n + 1];
@@ -183,35 +210,35 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
                        const std::vector<DiskData>& data, const Nuisance& nuisance,
                        const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
                        const Eigen::VectorXd& shared_start) {
-  ceres::Problem problem;
+  const std::vector<Range> ranges = ranges_of(model, nuisance);
+  const std::vector<int> own = free_unknowns(ranges, shared);
   Eigen::VectorXd common = shared_start;
-  std::vector<Eigen::VectorXd> own(data.size());
-  int residuals = 0, unknowns = 0;
+  for (std::size_t k = 0; k < shared.size(); ++k)
+    common[k] = std::clamp(common[k], ranges[shared[k]].lower, ranges[shared[k]].upper);
+  std::vector<Eigen::VectorXd> blocks;
   for (std::size_t i = 0; i < data.size(); ++i) {
-    auto* cost = new DiskCost(model, data[i], shared);
-    Eigen::VectorXd at = starts[i], intensity;
-    for (std::size_t k = 0; k < shared.size(); ++k) at[shared[k]] = common[k];
-    model.evaluate(at.data(), intensity, nullptr);
-    const LinearFit linear = fit_scale(intensity, data[i], data_weights(data[i]), nuisance);
-    own[i].resize(long(cost->own().size()) + 2);
-    for (std::size_t k = 0; k < cost->own().size(); ++k) own[i][k] = at[cost->own()[k]];
-    own[i].tail<2>() << linear.scale, linear.background;
-    problem.AddResidualBlock(cost, nullptr, own[i].data(), common.data());
-    const auto ranges = own_ranges(model, cost->own(), nuisance);
-    bound(problem, own[i].data(), ranges);
-    residuals += cost->num_residuals();
-    for (const auto& [lower, upper] : ranges) unknowns += lower < upper;
+    Eigen::VectorXd start = starts[i];
+    for (std::size_t k = 0; k < shared.size(); ++k) start[shared[k]] = common[k];
+    blocks.push_back(initial(model, data[i], nuisance, start, ranges));
   }
-  std::vector<std::pair<double, double>> ranges;
-  for (int k : shared) ranges.emplace_back(model.parameters()[k].lower, model.parameters()[k].upper);
-  bound(problem, common.data(), ranges);
+
+  ceres::Problem problem;
+  auto* ordering = new ceres::ParameterBlockOrdering;  // the solver's options own it
+  int residuals = 0;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    auto* cost = new DiskCost(model, data[i], blocks[i], own, shared);  // the problem owns it
+    blocks[i] = Eigen::VectorXd(blocks[i](own));
+    problem.AddResidualBlock(cost, nullptr, blocks[i].data(), common.data());
+    set_bounds(problem, blocks[i], own, ranges);
+    ordering->AddElementToGroup(blocks[i].data(), 0);
+    residuals += cost->num_residuals();
+  }
+  set_bounds(problem, common, shared, ranges);
+  ordering->AddElementToGroup(common.data(), 1);
 
   ceres::Solver::Options solver = solver_options(options);
   solver.linear_solver_type = ceres::DENSE_SCHUR;
   solver.num_threads = threads();
-  auto* ordering = new ceres::ParameterBlockOrdering;
-  for (Eigen::VectorXd& block : own) ordering->AddElementToGroup(block.data(), 0);
-  ordering->AddElementToGroup(common.data(), 1);
   solver.linear_solver_ordering.reset(ordering);
   ceres::Solver::Summary summary;
   ceres::Solve(solver, &problem, &summary);
@@ -219,16 +246,17 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   SharedFit fit;
   fit.values = common;
   fit.converged = summary.termination_type == ceres::CONVERGENCE;
-  fit.reduced_chi2 = 2 * summary.final_cost / std::max(1, residuals - unknowns - int(shared.size()));
+  const int unknowns = int(own.size() * data.size() + shared.size());
+  fit.reduced_chi2 = 2 * summary.final_cost / std::max(1, residuals - unknowns);
   fit.errors = Eigen::VectorXd::Constant(long(shared.size()), std::numeric_limits<double>::quiet_NaN());
   ceres::Covariance::Options covariance_options;
   covariance_options.algorithm_type = ceres::DENSE_SVD;
   covariance_options.null_space_rank = -1;
   ceres::Covariance covariance(covariance_options);
   Eigen::MatrixXd block(shared.size(), shared.size());
-  const double* pointer = common.data();
-  if (covariance.Compute({{pointer, pointer}}, &problem) &&
-      covariance.GetCovarianceBlock(pointer, pointer, block.data()))
+  const std::vector<std::pair<const double*, const double*>> wanted{{common.data(), common.data()}};
+  if (covariance.Compute(wanted, &problem) &&
+      covariance.GetCovarianceBlock(common.data(), common.data(), block.data()))
     fit.errors = (block.diagonal() * std::max(1.0, fit.reduced_chi2)).cwiseSqrt();
   return fit;
 }

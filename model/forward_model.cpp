@@ -8,11 +8,12 @@ namespace pendel {
 
 ForwardModel::ForwardModel(State base, std::shared_ptr<const Engine> engine,
                            const std::vector<Hkl>& disks, std::vector<Parameter> parameters,
-                           Aperture aperture)
+                           double semiangle, int aperture_degree)
     : base_(std::move(base)),
       engine_(std::move(engine)),
       parameters_(std::move(parameters)),
-      aperture_(std::move(aperture)) {
+      semiangle_(semiangle),
+      aperture_(disk_aperture(semiangle, aperture_degree)) {
   for (const Hkl& hkl : disks) {
     rows_.push_back(beams(*engine_).index(hkl));
     if (rows_.back() < 0)

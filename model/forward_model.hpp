@@ -27,9 +27,9 @@ class DiskModel {
 class ForwardModel : public DiskModel {
  public:
   /// disks: Miller indices in the first layer's crystal, among the engine's beams. Error (study) if one
-  /// is not.
+  /// is not. The mean over the aperture is exact to aperture_degree in the tilt (disk_aperture).
   ForwardModel(State base, std::shared_ptr<const Engine> engine, const std::vector<Hkl>& disks,
-               std::vector<Parameter> parameters, Aperture aperture);
+               std::vector<Parameter> parameters, double semiangle, int aperture_degree);
 
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   int disks() const override { return int(rows_.size()); }
@@ -40,6 +40,7 @@ class ForwardModel : public DiskModel {
   const Engine& engine() const { return *engine_; }
   const std::vector<int>& rows() const { return rows_; }  ///< of the disks among the engine's beams
   const Aperture& aperture() const { return aperture_; }
+  double semiangle() const { return semiangle_; }  ///< rad
 
  private:
   State base_;
@@ -47,6 +48,7 @@ class ForwardModel : public DiskModel {
   std::vector<int> rows_;
   std::vector<Parameter> parameters_;
   std::vector<StateTangent> tangents_;
+  double semiangle_;
   Aperture aperture_;
 };
 

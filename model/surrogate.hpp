@@ -1,0 +1,52 @@
+// A surrogate of a forward model: disk intensities as a Chebyshev series in all parameters over their
+// ranges, averaged over the aperture analytically, certified at points that were not used to build it.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "model/forward_model.hpp"
+
+namespace pendel {
+
+struct SurrogateOptions {
+  /// Largest error allowed: R1 = Σ|ΔI|/ΣI over the disks.
+  double tolerance = 0.005;
+  int most_nodes = 24;         ///< per parameter; more are needed: Error
+  int certificate_points = 16;
+};
+
+/// What the surrogate costs and how far it is from the forward model at random points of the box.
+struct SurrogateCertificate {
+  std::vector<int> nodes;      ///< per parameter
+  int terms = 0;               ///< kept of the series
+  int symmetries = 1;          ///< operations (identity included) that saved simulations
+  double r1_mean = 0, r1_max = 0;
+};
+
+class Surrogate : public DiskModel {
+ public:
+  /// Parameters may be both tilts (or none), and thicknesses and displacement modes that act on one
+  /// layer each. Error (study) for other parameters or for an engine other than split-step; Error
+  /// (numerical) if the certificate exceeds the tolerance.
+  Surrogate(const ForwardModel& exact, const SurrogateOptions& options);
+
+  const std::vector<Parameter>& parameters() const override { return parameters_; }
+  int disks() const override { return int(coefficients_.cols()); }
+  void evaluate(const double* values, Eigen::VectorXd& intensity,
+                Eigen::MatrixXd* jacobian) const override;
+  const SurrogateCertificate& certificate() const { return certificate_; }
+
+ private:
+  /// tail: R1 of what the nodes may leave out, along a line.
+  void build(const ForwardModel& exact, const SurrogateOptions& options, double tail);
+  void certify(const ForwardModel& exact, const SurrogateOptions& options);
+
+  std::vector<Parameter> parameters_;
+  std::vector<int> order_;                    // parameters, in the order in which terms are sorted
+  std::vector<int> nodes_;                    // per parameter
+  std::vector<std::vector<std::uint8_t>> degrees_;  // per parameter: of every term
+  Eigen::MatrixXf coefficients_;              // (terms, disks)
+  SurrogateCertificate certificate_;
+};
+
+}  // namespace pendel
