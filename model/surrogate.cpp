@@ -312,6 +312,15 @@ MatrixXd averaging(const std::vector<Dimension>& tilts, const std::vector<Parame
 
 }  // namespace
 
+bool Surrogate::can_hold(const ForwardModel& exact) {
+  try {
+    classify(exact);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Surrogate::Surrogate(const ForwardModel& exact, const SurrogateOptions& options)
     : parameters_(exact.parameters()) {
   // Lines through random points say how many nodes are needed; if the certificate disagrees, more.
@@ -505,6 +514,7 @@ void Surrogate::certify(const ForwardModel& exact, const SurrogateOptions& optio
     evaluate(points[i].data(), value, nullptr);
     r1[i] = (value - expected).cwiseAbs().sum() / expected.sum();
   });
+  certificate_.points = options.certificate_points;
   certificate_.r1_mean = std::accumulate(r1.begin(), r1.end(), 0.0) / double(r1.size());
   certificate_.r1_max = *std::max_element(r1.begin(), r1.end());
 }

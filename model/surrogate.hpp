@@ -10,7 +10,7 @@ namespace pendel {
 
 struct SurrogateOptions {
   /// Largest error allowed: R1 = Σ|ΔI|/ΣI over the disks.
-  double tolerance = 0.005;
+  double tolerance = 0.02;
   int most_nodes = 24;         ///< per parameter; more are needed: Error
   int certificate_points = 16;
 };
@@ -18,6 +18,7 @@ struct SurrogateOptions {
 /// What the surrogate costs and how far it is from the forward model at random points of the box.
 struct SurrogateCertificate {
   std::vector<int> nodes;      ///< per parameter
+  int points = 0;              ///< of the certificate
   int terms = 0;               ///< kept of the series
   int symmetries = 1;          ///< operations (identity included) that saved simulations
   double r1_mean = 0, r1_max = 0;
@@ -29,6 +30,9 @@ class Surrogate : public DiskModel {
   /// layer each. Error (study) for other parameters or for an engine other than split-step; Error
   /// (numerical) if the certificate exceeds the tolerance.
   Surrogate(const ForwardModel& exact, const SurrogateOptions& options);
+
+  /// Whether the constructor would accept the model's engine and parameters.
+  static bool can_hold(const ForwardModel& exact);
 
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   int disks() const override { return int(coefficients_.cols()); }

@@ -143,6 +143,12 @@ FitOptions fit_options(const ParameterOptions& options) {
   return fit;
 }
 
+std::string short_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
 std::string joined_names(const std::vector<Parameter>& parameters) {
   std::string text;
   for (const Parameter& p : parameters) text += (text.empty() ? "" : ", ") + p.name;
@@ -174,6 +180,25 @@ std::vector<SharedValue> fit_shared_parameters(const DiskModel& model, const Unk
     values.push_back({parameter.name, parameter.unit, fit.values[long(k)], fit.errors[long(k)]});
   }
   return values;
+}
+
+// Null: the engine itself is used.
+std::unique_ptr<Surrogate> make_surrogate(const ForwardModel& model, const SearchOptions& search,
+                                          std::size_t positions) {
+  constexpr std::size_t worth_building = 50;  // positions
+  if (search.method == SearchMethod::multistart) return nullptr;
+  if (search.method == SearchMethod::automatic &&
+      (positions < worth_building || !Surrogate::can_hold(model)))
+    return nullptr;
+  return std::make_unique<Surrogate>(model, search.surrogate);
+}
+
+std::string surrogate_summary(const SurrogateCertificate& c) {
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "surrogate: %d terms, %d symmetries; Σ|ΔI|/ΣI at %d random points: mean %.2g, largest %.2g",
+                c.terms, c.symmetries, c.points, c.r1_mean, c.r1_max);
+  return text;
 }
 
 std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector<DiskData>& data,
@@ -329,7 +354,7 @@ void FitStudy::run(RunContext& context) const {
   context.say(engine_summary(specimen.state, engine) + ", " + std::to_string(all_free.aperture().offsets.size()) +
               " directions in the aperture");
   context.say("fit: " + std::to_string(scan.positions()) + " positions, " + std::to_string(scan.disks()) +
-              " disks; " + joined_names(unknowns.parameters) + "; dose " + number_text(dose) +
+              " disks; " + joined_names(unknowns.parameters) + "; dose " + short_text(dose) +
               (data.dose ? "" : " (estimated)"));
   for (const std::string& name : truth.unused) context.say("note: the true map " + name + " is of no parameter");
   if (!context.begin()) return;
@@ -347,8 +372,11 @@ void FitStudy::run(RunContext& context) const {
   }
   const ForwardModel model(base, simulator, scan.hkl, parameters, semiangle, degree);
   const double cpu_before = context.provenance.cpu_seconds();
+  const std::unique_ptr<Surrogate> surrogate = make_surrogate(model, fit.search, positions.size());
+  if (surrogate) context.say(surrogate_summary(surrogate->certificate()));
+  const DiskModel& used = surrogate ? static_cast<const DiskModel&>(*surrogate) : model;
   long done_here = 0;
-  const std::vector<PositionFit> fits = fit_positions(model, positions, fit, context, done_here);
+  const std::vector<PositionFit> fits = fit_positions(used, positions, fit, context, done_here);
   const double cpu = context.provenance.cpu_seconds() - cpu_before;
 
   EmdWriter result("pendel");
@@ -358,6 +386,14 @@ void FitStudy::run(RunContext& context) const {
   for (const Parameter& parameter : parameters) unknown_names.push_back(parameter.name);
   unknown_names.insert(unknown_names.end(), {"scale", "background"});
   result.metadata("fit", {{"unknowns", unknown_names}, {"dose", dose}});
+  if (surrogate) {
+    const SurrogateCertificate& c = surrogate->certificate();
+    result.metadata("surrogate", {{"terms", double(c.terms)},
+                                  {"symmetries", double(c.symmetries)},
+                                  {"certificate_points", double(c.points)},
+                                  {"R1_mean", c.r1_mean},
+                                  {"R1_max", c.r1_max}});
+  }
   context.save(result);
   Checkpoint::remove(context.partial());
   context.say(summary_of(fits, done_here > 0 ? cpu / double(done_here) : 0));

@@ -2,6 +2,7 @@
 // scan, from measured disk intensities.
 #pragma once
 #include "fit/scan_fit.hpp"
+#include "model/surrogate.hpp"
 #include "studies/disk_scan.hpp"
 #include "studies/run_context.hpp"
 #include "studies/specimen.hpp"
@@ -75,13 +76,28 @@ struct AbsorptionFitOptions {
   }
 };
 
+/// What predicts intensities while a position is fitted.
+enum class SearchMethod { automatic, surrogate, multistart };
+inline Choices<SearchMethod> choices(SearchMethod) {
+  return {{"auto", SearchMethod::automatic},
+          {"surrogate", SearchMethod::surrogate},
+          {"multistart", SearchMethod::multistart}};
+}
+
 struct SearchOptions {
+  SearchMethod method = SearchMethod::automatic;
+  SurrogateOptions surrogate;
   int samples = 3000;
   FitOptions fit;
   int scan_positions = 40;
 
   template <class Visitor>
   void describe(Visitor& v) {
+    v("method", method,
+      help("surrogate: a certified series in the parameters, built once; multistart: the engine itself; "
+           "auto: surrogate for 50 positions or more, if it can hold the parameters"));
+    v("surrogate_tolerance", surrogate.tolerance,
+      help("largest error of the surrogate, Σ|ΔI|/ΣI over the disks").range(1e-6, 0.2));
     v("samples", samples, help("points of the ranges that every position is compared with").range(1, 1e7));
     v("starts", fit.starts, help("nearest points taken as starts").range(1, 1000));
     v("basins", fit.basins, help("best distinct solutions that are polished").range(1, 100));
