@@ -49,6 +49,8 @@ std::string key_without_unit(const std::string& key) {
 
 std::string number_text(double value) {
   char buffer[32];
+  if (value == std::round(value) && std::abs(value) < 1e15)  // not 1e+05
+    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, static_cast<long long>(value)).ptr};
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 

@@ -112,7 +112,15 @@ template <class S, int N>
 struct FixedLength<Eigen::Matrix<S, N, 1>> : std::integral_constant<int, N> {};
 template <class S, std::size_t N>
 struct FixedLength<std::array<S, N>> : std::integral_constant<int, int(N)> {};
-template <class> constexpr bool unsupported = false;
+
+/// T{}, and zero where Eigen would leave memory as it is.
+template <class T>
+T blank() {
+  T value{};
+  if constexpr (FixedLength<T>::value > 0)
+    for (int i = 0; i < FixedLength<T>::value; ++i) value[i] = 0;
+  return value;
+}
 }  // namespace options_detail
 
 template <class T>
@@ -165,13 +173,13 @@ Field describe_value(const std::string& key, const T& value, const Spec& spec) {
   } else if constexpr (ListOf<T>::value) {
     field.type = Type::list;
     for (const auto& item : value) field.fields.push_back(describe_value("", item, spec));
-    field.element.push_back(describe_value("", typename T::value_type{}, spec));
+    field.element.push_back(describe_value("", blank<typename T::value_type>(), spec));
   } else if constexpr (MapOf<T>::value) {
     field.type = Type::map;
     for (const auto& [name, item] : value) field.fields.push_back(describe_value(name, item, spec));
-    field.element.push_back(describe_value("NAME", typename T::mapped_type{}, spec));
+    field.element.push_back(describe_value("NAME", blank<typename T::mapped_type>(), spec));
   } else if constexpr (OptionalOf<T>::value) {
-    field = describe_value(key, value.value_or(typename T::value_type{}), spec);
+    field = describe_value(key, value.value_or(blank<typename T::value_type>()), spec);
     field.present = value.has_value();
   } else {
     field.type = Type::group;

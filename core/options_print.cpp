@@ -72,7 +72,7 @@ std::string comment_of(const Field& field) {
   std::string text = field.spec.help;
   const std::string unit = unit_of_key(field.key);
   if (!unit.empty()) text += " [" + unit + "]";
-  if (field.type == Type::choice) text += ": " + joined(field.choices);
+  if (field.type == Type::choice) text += "; one of " + joined(field.choices);
   if (!field.spec.allowed().empty()) text += " (" + field.spec.allowed() + ")";
   if (!field.spec.off_word.empty()) text += "; or " + field.spec.off_word;
   return text;
@@ -112,7 +112,8 @@ class YamlWriter {
       commented = commented || !field.present || empty || (defaults && as_default(field, *defaults));
     if (is_inline(field) || (empty && !comments_)) {
       const std::string value = field.type == Type::map ? "{}" : inline_text(field);
-      return {{indent, commented, field.key + ": " + value, comment_of(field)}};
+      // nothing after the colon is the same as no key
+      return {{indent, commented, field.key + ":" + (field.present ? " " + value : ""), comment_of(field)}};
     }
     Lines lines = {{indent, commented, field.key + ":", comment_of(field)}};
     if (field.type == Type::group) {
@@ -120,12 +121,13 @@ class YamlWriter {
       return lines;
     }
     const Field& shape = field.element.front();
+    bool first = true;
     for (Field item : empty ? field.element : field.fields) {
       item.spec = Spec{};  // what is said of the list is said once, at its key
-      if (field.type == Type::map)
-        append(lines, entry(item, nullptr, indent + 2, commented));
-      else
-        append(lines, list_item(item, shape, indent + 2, commented));
+      const Lines more = field.type == Type::map ? entry(item, nullptr, indent + 2, commented)
+                                                 : list_item(item, shape, indent + 2, commented);
+      append(lines, first ? more : bare(more, commented));
+      first = false;
     }
     return lines;
   }
@@ -134,6 +136,14 @@ class YamlWriter {
   static bool as_default(const Field& field, const Field& defaults) {
     return !has_required(field) && field.present == defaults.present &&
            yaml_text(field) == yaml_text(defaults);
+  }
+
+  // Elements after the first: what can be set, and what it means, has been said.
+  static Lines bare(Lines lines, bool commented) {
+    const auto idle = [&](const Line& line) { return line.commented != commented; };
+    lines.erase(std::remove_if(lines.begin(), lines.end(), idle), lines.end());
+    for (Line& line : lines) line.comment.clear();
+    return lines;
   }
 
   Lines list_item(const Field& item, const Field& shape, int indent, bool commented) const {
@@ -165,6 +175,11 @@ std::string text_of(const Lines& lines, bool comments) {
   return text;
 }
 
+std::string in_table(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
+  return text;
+}
+
 void add_rows(const Field& group, const std::string& prefix, std::string& table) {
   for (const Field& field : group.fields) {
     const std::string key = prefix + field.key;
@@ -183,7 +198,7 @@ void add_rows(const Field& group, const std::string& prefix, std::string& table)
     std::string allowed = field.spec.allowed();
     if (!field.spec.off_word.empty()) allowed += (allowed.empty() ? "" : ", ") + field.spec.off_word;
     table += "| `" + key + "` | " + type_text(field) + " | " + unit_of_key(field.key) + " | " +
-             allowed + " | " + usual + " | " + field.spec.help + " |\n";
+             allowed + " | " + usual + " | " + in_table(field.spec.help) + " |\n";
     if (shape->type == Type::group) add_rows(*shape, key + suffix + ".", table);
   }
 }

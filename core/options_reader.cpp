@@ -120,13 +120,14 @@ bool parse_integer(const std::string& text, long long& value) {
 void Reader::exactly_one(const std::vector<std::string>& keys) {
   const auto given = std::count_if(keys.begin(), keys.end(),
                                    [&](const std::string& key) { return node_.find(key) != nullptr; });
-  if (given != 1)
-    problems_.add(path_, (given == 0 ? "none of " : "more than one of ") + joined(keys) +
-                             " is given; exactly one is needed");
+  const std::string message = joined(keys) + " is given; exactly one is needed";
+  if (given == 0) missing_.push_back({keys, "none of " + message});
+  if (given > 1) problems_.add(path_, "more than one of " + message);
 }
 
 void Reader::finish() {
   options_detail::duplicate_keys(node_, path_, problems_);
+  std::vector<std::string> meant;
   for (std::size_t i = 0; i < node_.keys.size(); ++i) {
     const std::string& key = node_.keys[i];
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
@@ -136,14 +137,20 @@ void Reader::finish() {
           return key_without_unit(known) == key_without_unit(key);
         });
     const std::string near = nearest_name(key, known_);
-    if (same_quantity != known_.end())
+    if (same_quantity != known_.end()) {
       advice += unit_of_key(*same_quantity).empty()
                     ? "; it has no unit: write " + *same_quantity
                     : "; its unit is " + unit_of_key(*same_quantity) + ": write " + *same_quantity;
-    else if (!near.empty())
+      meant.push_back(*same_quantity);
+    } else if (!near.empty()) {
       advice += "; did you mean " + near + "?";
+      meant.push_back(near);
+    }
     problems_.add_at(node_.where_key[i], joined_path(path_, key), "unknown key; " + advice);
   }
+  for (const auto& [keys, message] : missing_)
+    if (std::find_first_of(keys.begin(), keys.end(), meant.begin(), meant.end()) == keys.end())
+      problems_.add(path_, message);
 }
 
 namespace options_detail {

@@ -70,10 +70,10 @@ class Reader {
     if (value && value->kind != Node::Kind::null)
       read_value(*value, joined_path(path_, key), spec, directory_, member, problems_);
     else if (spec.is_required)
-      problems_.add(path_, "key " + key + " is missing; it is: " + spec.help);
+      missing_.push_back({{key}, "key " + key + " is missing; it is: " + spec.help});
   }
   void exactly_one(const std::vector<std::string>& keys);
-  /// Unknown and duplicate keys.
+  /// Reports keys that are unknown, given twice or missing; a misspelt one is not missing too.
   void finish();
 
  private:
@@ -81,6 +81,7 @@ class Reader {
   std::string path_, directory_;
   Problems& problems_;
   std::vector<std::string> known_;
+  std::vector<std::pair<std::vector<std::string>, std::string>> missing_;  // any of these; message
 };
 
 namespace options_detail {
@@ -154,7 +155,7 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
     if (!expect(node, Kind::list, path, "a list", problems)) return;
     value.clear();
     for (std::size_t i = 0; i < node.items.size(); ++i) {
-      typename T::value_type item{};
+      auto item = blank<typename T::value_type>();
       read_value(node.items[i], joined_path(path, std::to_string(i)), spec, directory, item, problems);
       value.push_back(std::move(item));
     }
@@ -172,7 +173,7 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
       value.reset();
       return;
     }
-    typename T::value_type inner = value.value_or(typename T::value_type{});
+    typename T::value_type inner = value.value_or(blank<typename T::value_type>());
     read_value(node, path, spec, directory, inner, problems);
     value = std::move(inner);
   } else {

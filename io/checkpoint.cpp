@@ -78,7 +78,7 @@ Checkpoint::Checkpoint(const std::string& path, const std::string& fingerprint,
   if (file_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
   const bool good =
       keep ? ::ftruncate(file_, off_t(keep)) == 0 && ::lseek(file_, 0, SEEK_END) >= 0
-           : ::write(file_, expected.data(), expected.size()) == ssize_t(expected.size());
+           : write_all(file_, expected.data(), expected.size());
   if (!good) {
     const std::string reason = std::strerror(errno);
     ::close(file_);
@@ -108,8 +108,8 @@ void Checkpoint::append(std::uint64_t index, const std::vector<double>& values) 
   put_crc(record);
   const std::lock_guard<std::mutex> lock(mutex_);
   const off_t end = ::lseek(file_, 0, SEEK_END);
-  if (::write(file_, record.data(), record.size()) == ssize_t(record.size())) return;
-  const std::string reason = std::strerror(errno ? errno : ENOSPC);
+  if (write_all(file_, record.data(), record.size())) return;
+  const std::string reason = std::strerror(errno);
   // half a record must not stand before whole ones
   if (::ftruncate(file_, end) != 0) fail(path_, "cannot be written or shortened: " + reason);
   fail(path_, "cannot be written: " + reason + "; what is finished is kept");

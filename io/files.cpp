@@ -20,17 +20,6 @@ namespace {
   throw Error(ErrorKind::input, path + ": " + what + ": " + std::strerror(errno));
 }
 
-bool write_all(int file, const char* bytes, std::size_t count) {
-  while (count > 0) {
-    const ssize_t written = ::write(file, bytes, count);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes += written;
-    count -= static_cast<std::size_t>(written);
-  }
-  return true;
-}
-
 class Sha256 {
  public:
   void add(const unsigned char* bytes, std::size_t count) {
@@ -125,11 +114,24 @@ class Sha256 {
 
 }  // namespace
 
+bool write_all(int file, const void* bytes, std::size_t count) {
+  const char* next = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const ssize_t written = ::write(file, next, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written == 0) errno = ENOSPC;
+    if (written <= 0) return false;
+    next += written;
+    count -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
 void write_whole_file(const std::string& path, const void* bytes, std::size_t count) {
   const std::string temporary = path + ".tmp" + std::to_string(::getpid());
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) fail(path, "cannot be written");
-  bool good = write_all(file, static_cast<const char*>(bytes), count) && ::fsync(file) == 0;
+  bool good = write_all(file, bytes, count) && ::fsync(file) == 0;
   int reason = errno;
   if (::close(file) != 0 && good) {
     good = false;

@@ -9,6 +9,9 @@ namespace pendel {
 /// file is removed and an older file of that name is untouched.
 void write_whole_file(const std::string& path, const void* bytes, std::size_t count);
 
+/// write(2) until everything is written; false with errno if it fails.
+bool write_all(int file, const void* bytes, std::size_t count);
+
 /// SHA-256 in hexadecimal. [FIPS180-4]
 std::string sha256(const std::string& bytes);
 /// Of a file. Error (input) if it cannot be read.

@@ -254,17 +254,16 @@ std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_posi
 
 }  // namespace
 
-FitStudy FitStudy::example() {
+FitStudy FitStudy::example(const std::string& data) {
   FitStudy study;
-  study.data.file.given = "scan.h5";
-  study.crystals["STO"].cif.given = "SrTiO3.cif";
-  study.crystals["PTO"].cif.given = "PbTiO3.cif";
-  SiteDisplacementOptions titanium;
-  titanium.site = "Ti1";
-  for (const int axis : {0, 1}) {
-    titanium.displacement_A = 0.16 * Vec3::Unit(axis);
-    study.crystals["PTO"].modes[axis ? "y" : "x"].sites = {titanium};
-  }
+  study.data.file.given = data + "/scans/sto_pto_vortex.h5";
+  study.data.intensity = "counts";
+  study.data.truth = "truth";
+  study.data.dose = 1e5;
+  study.crystals["STO"].cif.given = data + "/cif/SrTiO3_stack.cif";
+  study.crystals["PTO"].cif.given = data + "/cif/PbTiO3_stack.cif";
+  for (const std::string axis : {"x", "y"})
+    study.crystals["PTO"].modes[axis].polar_cif = File{data + "/cif/PbTiO3_stack_polar_" + axis + ".cif", ""};
   study.specimen.beam_direction = Vec3(0, 0, 1);
   for (const char* name : {"STO", "PTO", "STO"}) {
     LayerOptions layer;
@@ -275,6 +274,9 @@ FitStudy FitStudy::example() {
   study.beam.semiangle_mrad = 1.75;
   study.fit.beam_tilt_mrad = RangeOptions{{{-5, 5}}};
   study.fit.modes = {{"PTO", "x"}, {"PTO", "y"}};
+  ThicknessFitOptions thickness;
+  thickness.range = {54, 71};
+  study.fit.thickness_A = {thickness};
   study.fit.background = RangeOptions{{{0, 20}}};
   return study;
 }
@@ -334,6 +336,7 @@ void FitStudy::run(RunContext& context) const {
   std::vector<std::string> names;
   for (const Parameter& parameter : unknowns.parameters) names.push_back(parameter.name);
   Truth truth;
+  names.insert(names.end(), {"scale", "background"});
   if (data.truth) truth = read_truth(data, scan, names);
   for (const std::string& file : specimen.files) context.provenance.add_input(file);
   context.provenance.add_input(data.file.path);
@@ -356,7 +359,7 @@ void FitStudy::run(RunContext& context) const {
   context.say("fit: " + std::to_string(scan.positions()) + " positions, " + std::to_string(scan.disks()) +
               " disks; " + joined_names(unknowns.parameters) + "; dose " + short_text(dose) +
               (data.dose ? "" : " (estimated)"));
-  for (const std::string& name : truth.unused) context.say("note: the true map " + name + " is of no parameter");
+  if (!truth.unused.empty()) context.say("note: true maps of no parameter: " + joined(truth.unused));
   if (!context.begin()) return;
 
   const std::vector<DiskData> positions = disk_data(scan, fit.noise, dose);

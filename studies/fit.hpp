@@ -158,7 +158,7 @@ struct FitStudy {
 
   static constexpr const char* summary =
       "Fit of tilt, displacement amplitudes, thickness and more at every position of a scan.";
-  static FitStudy example();
+  static FitStudy example(const std::string& data);
   void check(Problems& problems) const;
   void run(RunContext& context) const;
 };

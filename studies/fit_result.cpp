@@ -176,14 +176,22 @@ std::string truth_table(const Truth& truth, const std::vector<Parameter>& parame
   std::snprintf(line, sizeof line, "%-28s %-5s %10s %10s %10s %12s\n", "against the truth", "unit", "rms error",
                 "bias", "median σ", "within 2σ");
   std::string table = line;
+  // scale and background are the last two unknowns
+  const auto value = [](const PositionFit& fit, std::size_t p) {
+    const std::size_t n = std::size_t(fit.solution.values.size());
+    return p < n ? fit.solution.values[long(p)] : p == n ? fit.solution.scale : fit.solution.background;
+  };
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+  names.insert(names.end(), {"scale", "background"});
   for (const auto& [name, map] : truth.maps)
-    for (std::size_t p = 0; p < parameters.size(); ++p) {
-      if (parameters[p].name != name) continue;
+    for (std::size_t p = 0; p < names.size(); ++p) {
+      if (names[p] != name) continue;
       double sum = 0, square = 0;
       int count = 0, within = 0;
       std::vector<double> sigmas;
       for (std::size_t i = 0; i < fits.size(); ++i) {
-        const double error = fits[i].solution.values[long(p)] - map.values[i];
+        const double error = value(fits[i], p) - map.values[i];
         if (fits[i].status != FitStatus::converged || !std::isfinite(error)) continue;
         ++count;
         sum += error;
@@ -193,7 +201,7 @@ std::string truth_table(const Truth& truth, const std::vector<Parameter>& parame
       }
       if (count == 0) continue;
       std::snprintf(line, sizeof line, "%-28s %-5s %10.4g %10.2g %9.4g %10.1f %%\n", name.c_str(),
-                    parameters[p].unit.c_str(), std::sqrt(square / count), sum / count, median(sigmas),
+                    unit_of_key(name.substr(0, name.find('.'))).c_str(), std::sqrt(square / count), sum / count, median(sigmas),
                     100.0 * within / count);
       table += line;
     }

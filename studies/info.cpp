@@ -20,21 +20,46 @@ std::string formatted(const char* format, Values... values) {
   return text;
 }
 
+std::string shape_text(const std::vector<std::size_t>& shape, const std::vector<std::string>& axes) {
+  std::string text;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]) + (i < axes.size() && !axes[i].empty() ? " " + axes[i] : "");
+  return "(" + text + ")";
+}
+
+std::string line_of(const std::string& name, const hdf5::Item& data, const std::vector<std::string>& axes) {
+  return formatted("  %-36s %-8s ", name.c_str(), data.type.c_str()) + shape_text(data.shape, axes) +
+         (data.units.empty() ? "" : " [" + data.units + "]");
+}
+
+// An EMD array is one line; its axes, and the metadata, are not shown one by one.
+std::string emd_lines(const hdf5::InputFile& file, const std::string& root) {
+  std::string text;
+  for (const hdf5::Item& item : file.items(root)) {
+    const auto slash = item.path.rfind('/');
+    const std::string node = item.path.substr(0, slash);
+    if (item.is_group || item.path.substr(slash) != "/data" || file.attribute(node, "emd_group_type") != "array")
+      continue;
+    std::vector<std::string> axes;
+    for (std::size_t i = 0; i < item.shape.size(); ++i)
+      axes.push_back(file.attribute(node + "/dim" + std::to_string(i), "name"));
+    const std::string note = file.attribute(node, "description");
+    text += line_of(node.substr(root.size() + 1), item, axes) + (note.empty() ? "" : ": " + note) + "\n";
+  }
+  return text;
+}
+
 std::string hdf5_info(const std::string& path) {
   const hdf5::InputFile file(path);
   const std::string root = emd_root(file);
   std::string text = path + ": HDF5" + (root.empty() ? "" : ", EMD 1.0 tree " + root) + "\n";
   const std::string provenance = root + "/metadatabundle/provenance";
-  if (!root.empty() && file.has(provenance))
+  if (!root.empty() && file.has(provenance + "/git_hash"))
     text += "  made by pendel " + file.read_text(provenance + "/version") + " (" +
             file.read_text(provenance + "/git_hash") + ") on " + file.read_text(provenance + "/date") + "\n";
-  for (const hdf5::Item& item : file.items()) {
-    std::string shape;
-    for (const std::size_t length : item.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(length);
-    const std::string what = item.is_group ? "" : item.type + " (" + shape + ")";
-    text += formatted("  %-44s %-26s", item.path.c_str(), what.c_str()) +
-            (item.units.empty() ? "" : " [" + item.units + "]") + "\n";
-  }
+  if (!root.empty()) return text + emd_lines(file, root);
+  for (const hdf5::Item& item : file.items())
+    text += item.is_group ? "  " + item.path + "\n" : line_of(item.path, item, {}) + "\n";
   return text;
 }
 

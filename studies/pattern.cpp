@@ -71,9 +71,9 @@ Array beam_table(const Beams& beams, const std::vector<int>& index, bool indices
 
 }  // namespace
 
-PatternStudy PatternStudy::example() {
+PatternStudy PatternStudy::example(const std::string& data) {
   PatternStudy study;
-  study.crystals["STO"].cif.given = "SrTiO3.cif";
+  study.crystals["STO"].cif.given = data + "/cif/SrTiO3.cif";
   study.specimen.beam_direction = Vec3(0, 0, 1);
   LayerOptions layer;
   layer.crystal = "STO";

@@ -56,7 +56,7 @@ struct PatternStudy {
 
   static constexpr const char* summary =
       "Intensities and amplitudes of diffracted beams for a series of thicknesses and tilts.";
-  static PatternStudy example();
+  static PatternStudy example(const std::string& data);
   void check(Problems& problems) const;
   void run(RunContext& context) const;
 };

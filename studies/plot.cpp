@@ -14,15 +14,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Beside the installed program, else in the tree that it was built from.
 std::string python_directory() {
-  std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none);
-  const fs::path installed = program.parent_path().parent_path() / "share" / "pendel" / "python";
-  for (const fs::path& candidate : {installed, fs::path(PENDEL_SOURCE_DIR) / "python"})
-    if (fs::exists(candidate / "pendel_plot")) return candidate.string();
-  throw Error(ErrorKind::input, "the Python package pendel_plot is neither in " + installed.string() +
-                                    " nor in " PENDEL_SOURCE_DIR "/python");
+  const fs::path python = fs::path(shared_directory()) / "python";
+  if (!fs::exists(python / "pendel_plot"))
+    throw Error(ErrorKind::input, "the Python package pendel_plot is not in " + python.string() +
+                                      ": the installation is not complete");
+  return python.string();
 }
 
 int run_python(const std::string& python, const std::vector<std::string>& arguments) {
@@ -40,6 +37,13 @@ int run_python(const std::string& python, const std::vector<std::string>& argume
 }
 
 }  // namespace
+
+std::string shared_directory() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  const fs::path installed = program.parent_path().parent_path() / "share" / "pendel";
+  return fs::exists(installed) ? installed.string() : PENDEL_SOURCE_DIR;
+}
 
 int plot(const std::vector<std::string>& arguments) {
   const char* chosen = std::getenv("PENDEL_PYTHON");

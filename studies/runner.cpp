@@ -100,7 +100,7 @@ std::string new_study(const std::string& kind) {
         using Kind = std::decay_t<decltype(study)>;
         return std::string("# ") + Kind::summary +
                "\n# Run it with: pendel run FILE.yaml. Keys after # have the value shown.\n" +
-               yaml_template(describe(Kind::example()), describe(study));
+               yaml_template(describe(Kind::example(shared_directory() + "/data")), describe(study));
       },
       default_study(kind));
 }

@@ -1,6 +1,7 @@
 // The kinds of study. A kind is a struct of options with
 //   static constexpr const char* summary;     one line, for people
-//   static Kind example();                    what `pendel new` prints
+//   static Kind example(const std::string& data);   what `pendel new` prints; data: folder of
+//                                             the files that ship with Pendel
 //   void check(Problems&) const;              what reading alone cannot see
 //   void run(RunContext&) const;              reads every input, asks context.begin(), works
 // A new kind is one file pair and one line in each of the two lists here.

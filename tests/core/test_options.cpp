@@ -54,6 +54,7 @@ BOOST_AUTO_TEST_CASE(effective_options_are_yaml_with_every_default) {
   Options options;
   options.layers = {{"A b", 2.5, {{"x", 0.25}}}};
   options.angles_mrad = {0.1, 1e-20};
+  BOOST_TEST(number_text(100000) == "100000");
   BOOST_TEST(yaml_text(describe(options)) ==
              "study: sample\ncolour: dark-green\ncount: 3\nfast: true\nbeam_direction: [0, 0, 1]\n"
              "range: [-1, 1]\nlayers:\n  - crystal: \"A b\"\n    thickness_A: 2.5\n    modes:\n"
@@ -78,7 +79,7 @@ BOOST_AUTO_TEST_CASE(template_comments_out_what_is_default) {
   BOOST_TEST(has("study: sample  "));
   BOOST_TEST(has("count: 7"));
   BOOST_TEST(has("# colour: dark-green"));
-  BOOST_TEST(has("# dose: 0 "));
+  BOOST_TEST(has("# dose:  "));
   BOOST_TEST(has("layers:"));
   BOOST_TEST(has("  - crystal: STO"));
   BOOST_TEST(has("    thickness_A: 30"));
@@ -129,4 +130,18 @@ BOOST_AUTO_TEST_CASE(numbers) {
   for (const char* wrong : {"1.5x", "", "nan", "inf", "1,5", "0x10"}) BOOST_TEST(!parse_number(wrong, x));
   BOOST_TEST(parse_integer("-4", i));
   BOOST_TEST(!parse_integer("4.0", i));
+}
+
+// A described struct of Eigen vectors that are not set holds zeros, not what memory held.
+BOOST_AUTO_TEST_CASE(absent_vectors_are_zero) {
+  const Field absent = describe_value("v", std::optional<Eigen::Vector3d>(), Spec{});
+  BOOST_TEST(!absent.present);
+  for (const Field& component : absent.fields) BOOST_TEST(component.value == "0");
+}
+
+BOOST_AUTO_TEST_CASE(later_elements_of_a_list_carry_no_comments) {
+  Options example;
+  example.layers = {{"STO", 30, {}}, {"PTO", 20, {}}};
+  const std::string text = yaml_template(describe(example), describe(Options{}));
+  BOOST_TEST(text.find("    thickness_A: 20\n") != std::string::npos, text);
 }

@@ -1,0 +1,230 @@
+"""The command as a user meets it: results that other programs open, and wrong input of every kind."""
+import json
+import pathlib
+import re
+import resource
+import tempfile
+import unittest
+
+import command
+import h5py
+import numpy as np
+
+CIF_TRAPS = command.SOURCE / "tests" / "data" / "cif"
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.folder = pathlib.Path(place.name)
+
+    def run_pendel(self, *arguments, **options):
+        return command.run(*arguments, cwd=self.folder, **options)
+
+    def fit(self):
+        """Writes scan.h5 and fit.yaml."""
+        command.write_scan(self.folder, 2, 3)
+        (self.folder / "fit.yaml").write_text(command.FIT)
+
+    def fails(self, status, pattern, *arguments, **options):
+        """One line on stderr, nothing of a result left behind."""
+        done = self.run_pendel(*arguments, **options)
+        self.assertEqual(done.returncode, status, done.stderr + done.stdout)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual([p.name for p in self.folder.glob("fit.h5*") if p.suffix != ".partial"], [])
+
+    # --- what is made
+
+    def test_every_kind_of_new_study_is_valid_and_runs(self):
+        command.write_scan(self.folder, 1, 1)
+        for kind in "pattern", "fit":
+            text = self.run_pendel("new", kind).stdout
+            (self.folder / f"{kind}.yaml").write_text(text)
+            done = self.run_pendel("check" if kind == "fit" else "run", f"{kind}.yaml")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            uncommented = re.sub(r"(?m)^# (?=( *- | *)\w+:)", "  ", text)
+            self.assertIn("  output:", uncommented)
+
+    def test_keys_and_schema(self):
+        for kind in "pattern", "fit":
+            keys = self.run_pendel("keys", kind).stdout
+            self.assertIn("| `specimen.layers[].thickness_A` | number | Å | above 0 |", keys)
+            self.assertTrue(all(line.count(" | ") == 5 for line in keys.splitlines() if line.startswith("| `")))
+        schema = json.loads(self.run_pendel("schema").stdout)
+        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "fit"])
+
+    def test_result_of_a_fit(self):
+        self.fit()
+        done = self.run_pendel("run", "fit.yaml")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")
+        self.assertRegex(done.stdout, r"positions: 6, converged 6 \(100.0 %\), no data 0; χ² per degree of "
+                                      r"freedom: median [\d.]+; [\d.]+ ms CPU per position")
+        self.assertRegex(done.stdout, r"beam_tilt_mrad.x +mrad +0\.0\d+")
+        with h5py.File(self.folder / "fit.h5") as file:
+            self.assertEqual(file.attrs["emd_group_type"], "file")
+            self.assertEqual((file.attrs["version_major"], file.attrs["version_minor"]), (1, 0))
+            root = file["pendel"]
+            self.assertEqual(root.attrs["emd_group_type"], "root")
+            self.assertEqual(root.attrs["python_class"], "Root")
+            for axis in "xy":
+                node = root[f"parameters/beam_tilt_mrad.{axis}"]
+                self.assertEqual(node.attrs["emd_group_type"], "array")
+                self.assertEqual(node["data"].attrs["units"], "mrad")
+                self.assertEqual([node[f"dim{i}"].attrs["name"] for i in (0, 1)], ["row", "column"])
+                error = node["data"][()] - root[f"truth/beam_tilt_mrad.{axis}/data"][()]
+                sigma = root[f"errors/beam_tilt_mrad.{axis}/data"][()]
+                # 12 values of a unit normal: the largest exceeds 4 once in 1300 scans
+                self.assertLess(np.abs(error / sigma).max(), 4)
+                self.assertTrue((sigma < 0.05).all())
+            self.assertEqual(root["status/data"].dtype, np.int32)
+            self.assertEqual(root["fitted/data"].shape, (2, 3, len(root["hkl/data"])))
+            study = root["metadatabundle/study/yaml"].asstr()[()]
+            provenance = root["metadatabundle/provenance"]
+            for key in "version", "git_hash", "host", "date", "wall_time_s", "cpu_time_s":
+                self.assertIn(key, provenance)
+            self.assertRegex(provenance["input_sha256/1"].asstr()[()], r"scan.h5 [0-9a-f]{64}$")
+        # the study in the result is complete: it gives the same result again
+        (self.folder / "again.yaml").write_text(study)
+        self.assertIn("proportional_absorption: 0.1", study)
+        self.assertEqual(self.run_pendel("run", "again.yaml", "--quiet").stdout, "")
+        with h5py.File(self.folder / "fit.h5") as a, h5py.File(self.folder / "again.h5") as b:
+            name = "pendel/parameters/beam_tilt_mrad.x/data"
+            np.testing.assert_array_equal(a[name][()], b[name][()])
+        self.assertIn("parameters/beam_tilt_mrad.x", self.run_pendel("info", "fit.h5").stdout)
+
+    def test_beams_as_indices_of_the_zone_and_positions_in_a_line(self):
+        self.fit()
+        with h5py.File(self.folder / "scan.h5", "r+") as scan:
+            scan["hk"] = scan["hkl"][:, :2]  # along [001] with x along a: b1 = a*, b2 = b*
+            scan["line"] = scan["intensity"][()].reshape(6, -1)
+        done = self.run_pendel("run", "fit.yaml", "--set", "data.beams=hk", "--set", "data.intensity=line",
+                               "--set", "data.truth=~", "--set", "engine.kind=bloch")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("engine: bloch", done.stdout)
+        self.assertIn("converged 6 (100.0 %)", done.stdout)
+        with h5py.File(self.folder / "fit.h5") as file:
+            self.assertEqual(file["pendel/chi2/data"].shape, (6,))
+
+    def test_missing_intensities(self):
+        self.fit()
+        with h5py.File(self.folder / "scan.h5", "r+") as scan:
+            scan["intensity"][0, 0, 5] = np.nan   # one disk: the position is fitted without it
+            scan["intensity"][1, 2, 2:] = np.nan  # too few are left
+        done = self.run_pendel("run", "fit.yaml")
+        self.assertIn("positions: 6, converged 5 (83.3 %), no data 1;", done.stdout)
+        with h5py.File(self.folder / "fit.h5") as file:
+            self.assertEqual(file["pendel/status/data"][1, 2], 2)
+            tilt = file["pendel/parameters/beam_tilt_mrad.x/data"][()]
+            self.assertTrue(np.isnan(tilt[1, 2]))
+            self.assertEqual(np.isfinite(tilt).sum(), 5)
+
+    def test_parameters_of_the_whole_scan(self):
+        self.fit()
+        study = command.FIT + "  thickness_A: [{layer: 1, range: [110, 125], per: scan}]\n"
+        (self.folder / "fit.yaml").write_text(study)
+        done = self.run_pendel("run", "fit.yaml", "--set", "specimen.layers.0.cells=29")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with h5py.File(self.folder / "fit.h5") as file:
+            thickness = file["pendel/parameters/thickness_A.1/data"][0]
+            error = file["pendel/errors/thickness_A.1/data"][0]
+        self.assertLess(error, 0.2)
+        self.assertAlmostEqual(thickness, 30 * 3.9045, delta=4 * error + 0.05)
+
+    # --- what is wrong
+
+    def test_wrong_studies(self):
+        self.fit()
+        where = "^fit.yaml:"
+        for replaced, by, pattern in (
+                ("energy_keV: 300", "energy_kev: 300", where + r"7:8: beam.energy_kev: unknown key; .*did you mean energy_keV\?$"),
+                ("cells: 30", "thickness_nm: 12", where + r"6:27: specimen.layers.0.thickness_nm: .*its unit is Å: write thickness_A$"),
+                ("crystal: STO", "crystal: STA", where + r"6:22: specimen.layers.0.crystal: there is no 'STA'; "
+                                                         r"there are: STO; did you mean STO\?"),
+                ("range: [-4, 4]", "range: [4, -4]", where + r"10:27: fit.beam_tilt_mrad.range: must increase"),
+                ("study: fit", "study: fits", where + r"1:8: study: is 'fits'; allowed: pattern, fit; did you mean"),
+                ("beam_tilt_mrad: {range: [-4, 4]}", "noise: poisson", where + r"10:3: fit: names nothing to fit")):
+            (self.folder / "fit.yaml").write_text(command.FIT.replace(replaced, by))
+            with self.subTest(by):
+                self.fails(2, pattern, "run", "fit.yaml")
+        (self.folder / "fit.yaml").write_text(command.FIT + "colour: red\nengine2: 1\n")
+        done = self.run_pendel("check", "fit.yaml")
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 2))
+        self.fails(2, "^nothing.yaml: cannot be read: No such file", "run", "nothing.yaml")
+
+    def test_wrong_crystals(self):
+        self.fit()
+        for cif, pattern in (
+                (self.folder / "nothing.cif", r"nothing.cif: there is no such file$"),
+                (CIF_TRAPS / "no_atoms.cif", r"no_atoms.cif: .*atom"),
+                (CIF_TRAPS / "unknown_element.cif", r"unknown_element.cif:14: .*no element")):
+            with self.subTest(cif.name):
+                self.fails(3, pattern, "run", "fit.yaml", "--set", f"crystals.STO.cif={cif}")
+
+    def test_wrong_data(self):
+        self.fit()
+        whole = (self.folder / "scan.h5").read_bytes()
+
+        def changed(change):
+            (self.folder / "scan.h5").write_bytes(whole)
+            with h5py.File(self.folder / "scan.h5", "r+") as scan:
+                change(scan)
+
+        def replace(name, values):
+            def change(scan):
+                del scan[name]
+                scan[name] = values
+            return change
+
+        with h5py.File(self.folder / "scan.h5") as scan:
+            intensity, hkl = scan["intensity"][()], scan["hkl"][()]
+        outside, far = hkl.copy(), hkl.copy()
+        outside[3], far[3] = (1, 0, 3), (12, 0, 0)
+        for change, pattern in (
+                (replace("intensity", intensity[:0]), r"intensity: has the shape \(0, 3, 29\): the scan has no position"),
+                (replace("intensity", intensity[..., :7]), r"intensity: has the shape \(2, 3, 7\); needed:"),
+                (replace("intensity", intensity * np.nan), r"intensity: holds no number: every intensity is NaN"),
+                (replace("intensity", -intensity), r"intensity: holds -.*; counts \(fit.noise: poisson\)"),
+                (replace("intensity", "words"), r"intensity: holds text values; numbers are needed"),
+                (replace("hkl", outside), r"hkl: beam \(1 0 3\) is not in the model: it is not in the zero-order zone"),
+                (replace("hkl", far), r"hkl: beam \(12 0 0\) is not in the model: its \|g\| = 3.07\d* 1/Å"),
+                (replace("hkl", hkl + 0.5), r"hkl: holds -?\d*.5; indices are integers"),
+                (replace("hkl", hkl * 0), r"hkl: beam \(0 0 0\) is there twice"),
+                (lambda scan: scan.pop("hkl"), r"hkl: there is no such dataset; the file has: /intensity"),
+                (lambda scan: scan.pop("truth"), r"truth: there is no such group")):
+            changed(change)
+            with self.subTest(pattern):
+                self.fails(3, r"^scan.h5: " + pattern, "run", "fit.yaml")
+        changed(lambda scan: scan.create_dataset("variance", data=-intensity))
+        self.fails(3, r"^scan.h5: variance: holds -.*; a variance is|^scan.h5: variance: holds -",
+                   "run", "fit.yaml", "--set", "data.variance=variance", "--set", "fit.noise=gaussian")
+        (self.folder / "scan.h5").write_bytes(whole[: len(whole) // 2])
+        self.fails(3, r"^scan.h5: this HDF5 file is truncated or damaged$", "run", "fit.yaml")
+        (self.folder / "scan.h5").write_text("no HDF5")
+        self.fails(3, r"^scan.h5: this is not an HDF5 file$", "run", "fit.yaml")
+        (self.folder / "scan.h5").unlink()
+        self.fails(3, r"^scan.h5: there is no such file", "run", "fit.yaml")
+
+    def test_output_that_cannot_be(self):
+        self.fit()
+        self.fails(3, r"^none/a.h5: there is no folder none$", "run", "fit.yaml", "-o", "none/a.h5")
+        self.fails(2, r"^scan.h5: is an input of this study", "run", "fit.yaml", "-o", "scan.h5")
+        for size in 100, 2000, 8000:  # the disk is full for the checkpoint, then for the result
+            def full():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+            with self.subTest(size):
+                self.fails(3, r"^fit.h5(.partial)?: cannot be written: File too large", "run", "fit.yaml",
+                           preexec_fn=full)
+
+    def test_usage(self):
+        self.assertEqual(self.run_pendel().returncode, 2)
+        self.assertEqual(self.run_pendel("run").returncode, 2)
+        self.assertEqual(self.run_pendel("new", "nothing").returncode, 2)
+        self.assertEqual(self.run_pendel("--help").returncode, 0)
+        self.assertEqual(self.run_pendel("info", "nothing").returncode, 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
