@@ -101,7 +101,8 @@ class Command(unittest.TestCase):
             scan["hk"] = scan["hkl"][:, :2]  # along [001] with x along a: b1 = a*, b2 = b*
             scan["line"] = scan["intensity"][()].reshape(6, -1)
         done = self.run_pendel("run", "fit.yaml", "--set", "data.beams=hk", "--set", "data.intensity=line",
-                               "--set", "data.truth=~", "--set", "engine.kind=bloch")
+                               "--set", "data.truth=~", "--set", "engine.kind=bloch",
+                               "--set", "engine.g_max_invA=1.5", "--set", "fit.search.samples=30")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("engine: bloch", done.stdout)
         self.assertIn("converged 6 (100.0 %)", done.stdout)

@@ -10,7 +10,9 @@ import command
 import h5py
 import numpy as np
 
-ROWS, COLUMNS = 10, 30
+ROWS, COLUMNS = 8, 20
+# the engine itself at every position: slow enough to be stopped on the way
+STUDY = command.FIT.replace("samples: 400", "method: multistart, samples: 400")
 
 
 def arrays(path):
@@ -30,7 +32,7 @@ class Resume(unittest.TestCase):
         cls.place = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.place.name)
         command.write_scan(cls.folder, ROWS, COLUMNS)
-        (cls.folder / "fit.yaml").write_text(command.FIT)
+        (cls.folder / "fit.yaml").write_text(STUDY)
         done = command.run("run", "fit.yaml", "-o", "whole.h5", cwd=cls.folder)
         assert done.returncode == 0, done.stderr
         cls.whole = arrays(cls.folder / "whole.h5")
