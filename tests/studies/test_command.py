@@ -95,6 +95,68 @@ class Command(unittest.TestCase):
             np.testing.assert_array_equal(a[name][()], b[name][()])
         self.assertIn("parameters/beam_tilt_mrad.x", self.run_pendel("info", "fit.h5").stdout)
 
+    def test_pattern_of_a_polar_stack_against_an_independent_multislice(self):
+        with h5py.File(command.SOURCE / "data" / "scans" / "sto_pto_trilayers.h5") as scan:
+            truth = {name: values[()] for name, values in scan["truth"].items()}
+            hkl, intensity = scan["hkl"][()], scan["intensity"][()]
+        for position, direction in ((0, "beam_direction: [0, 0, 1]"), (7, "zone_axis: [0, 0, -1]")):
+            value = {name: float(values[position]) for name, values in truth.items()}
+            layers = [f"{{crystal: {name}, thickness_A: {value[f'thickness_A.{number}']}}}"
+                      for number, name in enumerate(("STO", "PTO", "STO"), 1)]
+            layers[1] = layers[1][:-1] + (f", modes: {{x: {value['polarization.PTO.x']}, "
+                                          f"y: {value['polarization.PTO.y']}}}}}")
+            modes = ", ".join(f"{a}: {{polar_cif: {command.CIF}/PbTiO3_stack_polar_{a}.cif}}" for a in "xy")
+            (self.folder / "p.yaml").write_text(f"""\
+study: pattern
+crystals:
+  STO: {{cif: {command.CIF}/SrTiO3_stack.cif}}
+  PTO: {{cif: {command.CIF}/PbTiO3_stack.cif, modes: {{{modes}}}}}
+specimen:
+  {direction}
+  layers: [{', '.join(layers)}]
+beam:
+  energy_keV: 300
+  semiangle_mrad: 1.75
+  tilt_mrad: [{value['beam_tilt_mrad.x']}, {value['beam_tilt_mrad.y']}]
+pattern: {{g_max_invA: 1.21}}
+""")
+            done = self.run_pendel("run", "p.yaml")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with h5py.File(self.folder / "p.h5") as file:
+                found = dict(zip(map(tuple, file["pendel/hkl/data"][()]), file["pendel/intensity/data"][0]))
+            calculated = np.array([found[tuple(index)] for index in hkl])
+            expected = intensity[position]
+            # The two discretise the potential differently and the aperture by 4 or 61 directions: 1 %.
+            # A wrong sign of tilt or displacement gives more than 10 %.
+            self.assertLess(np.abs(calculated - expected).sum() / expected.sum(), 0.01)
+
+    def test_tilt_series(self):
+        (self.folder / "p.yaml").write_text(command.PATTERN.replace("TILTS", "[[1, 0], [-1, 0], [0, 0]]"))
+        self.assertEqual(self.run_pendel("run", "p.yaml").returncode, 0)
+        with h5py.File(self.folder / "p.h5") as file:
+            root = file["pendel"]
+            intensity, hkl = root["intensity/data"][:, 0], root["hkl/data"][()]
+            amplitude = root["amplitude_real/data"][:, 0] + 1j * root["amplitude_imaginary/data"][:, 0]
+            np.testing.assert_array_equal(root["beam_tilt/data"][()], [[1, 0], [-1, 0], [0, 0]])
+        np.testing.assert_allclose(np.abs(amplitude) ** 2, intensity, rtol=1e-12)
+        opposite = [int(np.flatnonzero((hkl == -index).all(axis=1))[0]) for index in hkl]
+        # The specimen has a twofold axis along the beam. The even grid of waves, which holds -n/2 and
+        # not n/2, breaks it by 4e-5 at this small g_max.
+        np.testing.assert_allclose(intensity[0], intensity[1][opposite], rtol=0, atol=2e-4)
+        self.assertGreater(np.abs(intensity[0] - intensity[1]).max(), 1e-3)
+        done = self.run_pendel("run", "p.yaml", "--set", "pattern.tilts_mrad=~",
+                               "--set", "pattern.tilt_grid={half_width_mrad: 1, points: 3}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with h5py.File(self.folder / "p.h5") as file:
+            grid = file["pendel/intensity/data"][:, 0]
+        np.testing.assert_allclose(grid[[5, 3, 4]], intensity, rtol=1e-12)
+
+    def test_plot_without_its_python(self):
+        self.fit()
+        self.fails(3, "^nothing/python: cannot be run; set PENDEL_PYTHON", "plot", "scan.h5",
+                   env={"PENDEL_PYTHON": "nothing/python"})
+        self.fails(3, "lacks numpy, h5py or matplotlib", "plot", "scan.h5", env={"PENDEL_PYTHON": "/bin/false"})
+
     def test_beams_as_indices_of_the_zone_and_positions_in_a_line(self):
         self.fit()
         with h5py.File(self.folder / "scan.h5", "r+") as scan:
