@@ -55,6 +55,8 @@ endfunction()
 
 add_library(pendel_flags INTERFACE)
 target_compile_definitions(pendel_flags INTERFACE EIGEN_DONT_PARALLELIZE)
+# Fused multiply-add where the code runs on a processor that has it (core/clones.hpp).
+target_compile_options(pendel_flags INTERFACE -ffp-contract=fast)
 if(PENDEL_NATIVE)
   add_compile_options(-march=native)
 endif()

@@ -146,11 +146,4 @@ void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C
               int(C.rows()));
 }
 
-void gemm(const Eigen::MatrixXf& A, const Eigen::MatrixXf& B, Eigen::MatrixXf& C) {
-  C.resize(A.rows(), B.cols());
-  cblas_sgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, int(A.rows()), int(B.cols()),
-              int(A.cols()), 1, A.data(), int(A.rows()), B.data(), int(B.rows()), 0, C.data(),
-              int(C.rows()));
-}
-
 }  // namespace pendel

@@ -39,6 +39,5 @@ void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& 
 
 /// C = A B by BLAS.
 void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C);
-void gemm(const Eigen::MatrixXf& A, const Eigen::MatrixXf& B, Eigen::MatrixXf& C);
 
 }  // namespace pendel

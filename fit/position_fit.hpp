@@ -7,10 +7,10 @@ namespace pendel {
 struct FitOptions {
   Nuisance nuisance;
   SolveOptions solve;
-  int starts = 8;                ///< taken from the start table
+  int starts = 5;                ///< taken from the start table
   double start_distance = 0.1;   ///< between starts, fraction of the ranges
   int screening_iterations = 5;  ///< of every start, before the best basins are polished
-  int basins = 3;                ///< polished
+  int basins = 2;                ///< polished
 };
 
 enum class FitStatus { converged = 0, not_converged = 1, no_data = 2 };

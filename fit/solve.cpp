@@ -16,17 +16,6 @@ namespace {
 // A model value at or below it has no Poisson likelihood; far below any real count.
 constexpr double least_count = 1e-9;
 
-Eigen::VectorXd data_weights(const DiskData& data) {
-  Eigen::VectorXd weights(data.intensity.size());
-  for (int i = 0; i < weights.size(); ++i) {
-    const double d = data.intensity[i];
-    weights[i] = !std::isfinite(d)                  ? 0
-                 : data.noise == Noise::gaussian    ? 1 / data.variance[i]
-                                                    : 1 / std::max(d, 1.0);
-  }
-  return weights;
-}
-
 /// Every unknown of a position: the model's parameters, scale, background.
 using Unknowns = Eigen::VectorXd;
 
@@ -34,11 +23,9 @@ using Unknowns = Eigen::VectorXd;
 /// block of these; the others keep the values in `x`.
 class DiskCost : public ceres::CostFunction {
  public:
-  DiskCost(const DiskModel& model, const DiskData& data, Unknowns x, std::vector<int> own,
-           std::vector<int> shared)
-      : model_(model), data_(data), x_(std::move(x)) {
-    columns_.push_back(std::move(own));
-    columns_.push_back(std::move(shared));
+  DiskCost(const DiskModel& model, const DiskData& data, Unknowns x, const std::vector<int>& own,
+           const std::vector<int>& shared)
+      : model_(model), data_(data), x_(std::move(x)), columns_{own, shared} {
     for (int i = 0; i < data.intensity.size(); ++i)
       if (std::isfinite(data.intensity[i])) used_.push_back(i);
     set_num_residuals(int(used_.size()));
@@ -117,7 +104,19 @@ Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& n
   for (int k = 0; k < n; ++k) x[k] = std::clamp(start[k], ranges[k].lower, ranges[k].upper);
   Eigen::VectorXd intensity;
   model.evaluate(x.data(), intensity, nullptr);
-  const LinearFit linear = fit_scale(intensity, data, data_weights(data), nuisance);
+  WeightedSums sums;
+  for (int i = 0; i < intensity.size(); ++i) {
+    const double d = data.intensity[i], I = data.dose * intensity[i];
+    if (!std::isfinite(d)) continue;
+    const double w = data.noise == Noise::gaussian ? 1 / data.variance[i] : 1 / std::max(d, 1.0);
+    sums.w += w;
+    sums.wI += w * I;
+    sums.wII += w * I * I;
+    sums.wd += w * d;
+    sums.wId += w * I * d;
+    sums.wdd += w * d * d;
+  }
+  const LinearFit linear = fit_scale(sums, nuisance);
   x[n] = linear.scale;
   x[n + 1] = linear.background;
   return x;
@@ -151,30 +150,17 @@ ceres::Solver::Options solver_options(const SolveOptions& options) {
 
 }  // namespace
 
-LinearFit fit_scale(const Eigen::VectorXd& intensity, const DiskData& data,
-                    const Eigen::VectorXd& weights, const Nuisance& nuisance) {
-  double ww = 0, wi = 0, wii = 0, wd = 0, wid = 0, wdd = 0;
-  for (int i = 0; i < intensity.size(); ++i) {
-    const double w = weights[i];
-    if (w == 0) continue;
-    const double I = data.dose * intensity[i], d = data.intensity[i];
-    ww += w;
-    wi += w * I;
-    wii += w * I * I;
-    wd += w * d;
-    wid += w * I * d;
-    wdd += w * d * d;
-  }
-  const auto clamp_scale = [&](double x) { return std::clamp(x, nuisance.scale_lower, nuisance.scale_upper); };
-  const auto clamp_background = [&](double x) {
-    return std::clamp(x, nuisance.background_lower, nuisance.background_upper);
-  };
-  const double determinant = ww * wii - wi * wi;
-  double background = clamp_background(determinant > 0 ? (wii * wd - wi * wid) / determinant : 0);
-  const double scale = clamp_scale(wii > 0 ? (wid - background * wi) / wii : 1);
-  background = clamp_background(ww > 0 ? (wd - scale * wi) / ww : 0);
-  const double chi2 = wdd + scale * scale * wii + background * background * ww - 2 * scale * wid -
-                      2 * background * wd + 2 * scale * background * wi;
+LinearFit fit_scale(const WeightedSums& s, const Nuisance& nuisance) {
+  const auto bounded = [](double x, double lower, double upper) { return std::clamp(x, lower, upper); };
+  const double determinant = s.w * s.wII - s.wI * s.wI;
+  double background = bounded(determinant > 0 ? (s.wII * s.wd - s.wI * s.wId) / determinant : 0,
+                              nuisance.background_lower, nuisance.background_upper);
+  const double scale = bounded(s.wII > 0 ? (s.wId - background * s.wI) / s.wII : 1,
+                               nuisance.scale_lower, nuisance.scale_upper);
+  background = bounded(s.w > 0 ? (s.wd - scale * s.wI) / s.w : 0, nuisance.background_lower,
+                       nuisance.background_upper);
+  const double chi2 = s.wdd + scale * scale * s.wII + background * background * s.w -
+                      2 * scale * s.wId - 2 * background * s.wd + 2 * scale * background * s.wI;
   return {scale, background, std::max(chi2, 0.0)};
 }
 

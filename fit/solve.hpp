@@ -13,7 +13,7 @@ struct Nuisance {
 
 struct SolveOptions {
   int max_iterations = 50;
-  double tolerance = 1e-9;  ///< relative change of χ² at which to stop
+  double tolerance = 1e-7;  ///< relative change of χ² at which to stop
 };
 
 struct Solution {
@@ -42,12 +42,15 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
                        const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
                        const Eigen::VectorXd& shared_start);
 
-/// Scale and background that fit best (weighted, within their bounds) for given intensities; and the
-/// weighted sum of squares they leave. weights: 1/variance, 0 for disks to leave out.
+/// Sums over disks with weights w (1/variance, 0 for disks to leave out) of data d and model I · dose.
+struct WeightedSums {
+  double w = 0, wI = 0, wII = 0, wd = 0, wId = 0, wdd = 0;
+};
+
+/// Scale and background that fit best within their bounds, and the weighted sum of squares they leave.
 struct LinearFit {
   double scale, background, chi2;
 };
-LinearFit fit_scale(const Eigen::VectorXd& intensity, const DiskData& data,
-                    const Eigen::VectorXd& weights, const Nuisance& nuisance);
+LinearFit fit_scale(const WeightedSums& sums, const Nuisance& nuisance);
 
 }  // namespace pendel

@@ -31,6 +31,7 @@ StartTable::StartTable(const DiskModel& model, int samples) : parameters_(model.
     model.evaluate(points_.col(s).data(), intensity, nullptr);
     intensities_.col(s) = intensity;
   });
+  squares_ = intensities_.cwiseAbs2();
 }
 
 std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisance& nuisance, int count,
@@ -54,9 +55,25 @@ std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisan
     const double noise = data.noise == Noise::gaussian ? data.variance[i] : std::max(d, 1.0);
     weights[i] = 1 / (noise + std::pow(relative_error * d, 2) + std::pow(floor_of_mean * mean, 2));
   }
+  // The weighted sums that scale and background follow from, for all samples at once.
+  Eigen::VectorXd d = data.intensity;
+  for (int i = 0; i < disks; ++i)
+    if (weights[i] == 0) d[i] = 0;
+  const Eigen::VectorXd weighted = weights.cwiseProduct(d);
+  WeightedSums sums;
+  sums.w = weights.sum();
+  sums.wd = weighted.sum();
+  sums.wdd = weighted.dot(d);
+  const Eigen::VectorXd wI = data.dose * (intensities_.transpose() * weights);
+  const Eigen::VectorXd wII = data.dose * data.dose * (squares_.transpose() * weights);
+  const Eigen::VectorXd wId = data.dose * (intensities_.transpose() * weighted);
   std::vector<double> misfit(points_.cols());
-  for (long s = 0; s < points_.cols(); ++s)
-    misfit[s] = fit_scale(intensities_.col(s), data, weights, nuisance).chi2;
+  for (long s = 0; s < points_.cols(); ++s) {
+    sums.wI = wI[s];
+    sums.wII = wII[s];
+    sums.wId = wId[s];
+    misfit[s] = fit_scale(sums, nuisance).chi2;
+  }
   std::vector<int> order(points_.cols());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](int a, int b) { return misfit[a] < misfit[b]; });

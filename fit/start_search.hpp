@@ -19,7 +19,7 @@ class StartTable {
  private:
   std::vector<Parameter> parameters_;
   Eigen::MatrixXd points_;       // (parameters, samples)
-  Eigen::MatrixXd intensities_;  // (disks, samples)
+  Eigen::MatrixXd intensities_, squares_;  // (disks, samples)
 };
 
 }  // namespace pendel

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <random>
 #include <string>
 
+#include "core/clones.hpp"
 #include "core/decomposition.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -43,6 +45,48 @@ MatrixXd coefficients_from_values(int n) {
     for (int k = 0; k < n; ++k)
       D(i, k) = (i == 0 ? 1.0 : 2.0) / n * std::cos(electron::pi * i * (k + 0.5) / n);
   return D;
+}
+
+constexpr int lanes = 16;   // disks summed together
+constexpr int columns = 8;  // basis functions and derivatives summed together
+typedef float Lanes __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float))));
+struct Columns {
+  typedef float Vector __attribute__((vector_size(columns * sizeof(float))));
+  Vector v = {};
+};
+
+/// sums(column, disk) = Σ_term basis(term, column) coefficients(term, disk) for `columns` columns, in
+/// blocks of `lanes` disks that stay in registers; coefficients: (block, term, lane).
+PENDEL_CLONES void sum_terms(const float* coefficients, int disks, const float* basis, int terms,
+                             float* sums) {
+  for (int block = 0; block < disks; block += lanes) {
+    Lanes s0 = {}, s1 = {}, s2 = {}, s3 = {}, s4 = {}, s5 = {}, s6 = {}, s7 = {};
+    for (int term = 0; term < terms; ++term) {
+      const Lanes c = *reinterpret_cast<const Lanes*>(coefficients + long(block) * terms + term * lanes);
+      const float* b = basis + long(term) * columns;
+      s0 += b[0] * c;
+      s1 += b[1] * c;
+      s2 += b[2] * c;
+      s3 += b[3] * c;
+      s4 += b[4] * c;
+      s5 += b[5] * c;
+      s6 += b[6] * c;
+      s7 += b[7] * c;
+    }
+    const Lanes s[columns] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    for (int k = 0; k < columns; ++k) *reinterpret_cast<Lanes*>(sums + k * disks + block) = s[k];
+  }
+}
+
+/// The same for the value alone: one column.
+PENDEL_CLONES void sum_terms_of_value(const float* coefficients, int disks, const float* basis,
+                                      int terms, float* sums) {
+  for (int block = 0; block < disks; block += lanes) {
+    Lanes s = {};
+    for (int term = 0; term < terms; ++term)
+      s += basis[term] * *reinterpret_cast<const Lanes*>(coefficients + long(block) * terms + term * lanes);
+    *reinterpret_cast<Lanes*>(sums + block) = s;
+  }
 }
 
 /// One parameter as a dimension of the tensor.
@@ -479,20 +523,29 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
     nodes_[d->parameter] = d->nodes;
     order_.push_back(d->parameter);
   }
-  degrees_.assign(parameters_.size(), std::vector<std::uint8_t>(kept.size(), 0));
-  coefficients_.resize(long(kept.size()), disks);
+  disks_ = disks;
+  terms_ = int(kept.size());
+  coefficients_.assign(std::size_t((disks + lanes - 1) / lanes) * lanes * terms_, 0.0f);
+  factors_.clear();
+  std::vector<std::uint8_t> degrees(count), previous(count, 255);
   for (std::size_t term = 0; term < kept.size(); ++term) {
     const long t = kept[term] / local, v = kept[term] % local;
-    coefficients_.row(long(term)) = tensor.row(t).segment(v * disks, disks).cast<float>();
+    for (int d = 0; d < disks; ++d)
+      coefficients_[(std::size_t(d / lanes) * terms_ + term) * lanes + d % lanes] =
+          float(tensor(t, v * disks + d));
     long rest = v;
     for (int i = count - 1; i >= tilts; --i) {
-      degrees_[dimensions[i]->parameter][term] = std::uint8_t(rest % dimensions[i]->nodes);
+      degrees[i] = std::uint8_t(rest % dimensions[i]->nodes);
       rest /= dimensions[i]->nodes;
     }
     if (tilts) {
-      degrees_[dimensions[0]->parameter][term] = std::uint8_t(t / ny);
-      degrees_[dimensions[1]->parameter][term] = std::uint8_t(t % ny);
+      degrees[0] = std::uint8_t(t / ny);
+      degrees[1] = std::uint8_t(t % ny);
     }
+    const auto first_new = std::mismatch(degrees.begin(), degrees.end(), previous.begin()).first;
+    factors_.push_back(std::uint8_t(first_new - degrees.begin()));
+    factors_.insert(factors_.end(), degrees.begin(), degrees.end());
+    previous = degrees;
   }
 
   certificate_.nodes = nodes_;
@@ -520,40 +573,63 @@ void Surrogate::certify(const ForwardModel& exact, const SurrogateOptions& optio
 }
 
 void Surrogate::evaluate(const double* values, VectorXd& intensity, MatrixXd* jacobian) const {
-  const int n = int(parameters_.size()), terms = int(coefficients_.rows());
-  std::vector<std::vector<double>> T(n), dT(n);
+  const int n = int(parameters_.size()), terms = terms_;
+  std::vector<std::vector<float>> T(n), dT(n);  // of the k-th factor
   for (int k = 0; k < n; ++k) {
-    const Parameter& p = parameters_[k];
+    const Parameter& p = parameters_[order_[k]];
+    const int nodes = nodes_[order_[k]];
     const double unit = 2 / (p.upper - p.lower);
-    T[k].resize(nodes_[k]);
-    dT[k].resize(nodes_[k]);
-    chebyshev((values[k] - p.lower) * unit - 1, nodes_[k], T[k].data(), dT[k].data());
-    for (double& d : dT[k]) d *= unit;
+    std::vector<double> t(nodes), dt(nodes);
+    chebyshev((values[order_[k]] - p.lower) * unit - 1, nodes, t.data(), dt.data());
+    T[k].assign(t.begin(), t.end());
+    for (double& d : dt) d *= unit;
+    dT[k].assign(dt.begin(), dt.end());
   }
-  // Basis functions and their derivatives; (1 + parameters, terms). Terms are sorted, so that most share
-  // all but the last factors with the one before: products[k] are those of the first k dimensions.
-  Eigen::MatrixXf basis(jacobian ? 1 + n : 1, terms);
-  const int width = int(basis.rows());
-  std::vector<double> products((n + 1) * width, 0.0);
-  products[0] = 1;
-  for (int term = 0; term < terms; ++term) {
-    int k = 0;
-    if (term > 0)
-      while (k < n - 1 && degrees_[order_[k]][term] == degrees_[order_[k]][term - 1]) ++k;
-    for (; k < n; ++k) {
-      const int dimension = order_[k], degree = degrees_[dimension][term];
-      const double t = T[dimension][degree];
-      const double* before = &products[k * width];
-      double* after = &products[(k + 1) * width];
-      for (int i = 0; i < width; ++i) after[i] = before[i] * t;
-      if (jacobian) after[1 + dimension] = before[0] * dT[dimension][degree];
+  // Basis functions and their derivatives, in groups of columns. Terms are sorted, so that most share all
+  // but the last factors with the one before: value and derivatives of the product of the first k
+  // factors are kept for every k.
+  const int groups = jacobian ? n / columns + 1 : 1;
+  const int stride = jacobian ? columns : 1;
+  std::vector<float> basis(std::size_t(groups) * terms * stride);
+  std::vector<float> value(n + 1, 1.0f);
+  std::vector<Columns> product(std::size_t(groups) * (n + 1));
+  product[0].v[0] = 1;  // column 0 of group 0 is the value, column 1 + k the derivative by parameter k
+  const std::uint8_t* factors = factors_.data();  // of one term: first that is new, then all degrees
+  for (int term = 0; term < terms; ++term, factors += n + 1) {
+    for (int k = factors[0]; k < n; ++k) {
+      const int dimension = order_[k], degree = factors[1 + k];
+      const float t = T[k][degree];
+      value[k + 1] = value[k] * t;
+      if (!jacobian) continue;
+      for (int g = 0; g < groups; ++g) product[(k + 1) * groups + g].v = product[k * groups + g].v * t;
+      const int column = 1 + dimension;
+      product[(k + 1) * groups + column / columns].v[column % columns] = value[k] * dT[k][degree];
     }
-    for (int i = 0; i < width; ++i) basis(i, term) = float(products[n * width + i]);
+    if (!jacobian) {
+      basis[term] = value[n];
+      continue;
+    }
+    for (int g = 0; g < groups; ++g)
+      std::memcpy(&basis[(std::size_t(g) * terms + term) * columns], &product[n * groups + g].v,
+                  sizeof(Columns));
   }
-  Eigen::MatrixXf product;
-  gemm(basis, coefficients_, product);
-  intensity = product.row(0).transpose().cast<double>();
-  if (jacobian) *jacobian = product.bottomRows(n).transpose().cast<double>();
+  const int padded = (disks_ + lanes - 1) / lanes * lanes;
+  std::vector<float> sums(std::size_t(groups) * columns * padded);
+  for (int group = 0; group < groups; ++group) {
+    const float* from = &basis[std::size_t(group) * terms * stride];
+    float* to = &sums[std::size_t(group) * columns * padded];
+    if (jacobian)
+      sum_terms(coefficients_.data(), padded, from, terms, to);
+    else
+      sum_terms_of_value(coefficients_.data(), padded, from, terms, to);
+  }
+  const auto column = [&](int i) {
+    return Eigen::Map<const Eigen::VectorXf>(&sums[std::size_t(i) * padded], disks_).cast<double>();
+  };
+  intensity = column(0);
+  if (!jacobian) return;
+  jacobian->resize(disks_, n);
+  for (int k = 0; k < n; ++k) jacobian->col(k) = column(1 + k);
 }
 
 }  // namespace pendel

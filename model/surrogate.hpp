@@ -35,7 +35,7 @@ class Surrogate : public DiskModel {
   static bool can_hold(const ForwardModel& exact);
 
   const std::vector<Parameter>& parameters() const override { return parameters_; }
-  int disks() const override { return int(coefficients_.cols()); }
+  int disks() const override { return disks_; }
   void evaluate(const double* values, Eigen::VectorXd& intensity,
                 Eigen::MatrixXd* jacobian) const override;
   const SurrogateCertificate& certificate() const { return certificate_; }
@@ -48,8 +48,9 @@ class Surrogate : public DiskModel {
   std::vector<Parameter> parameters_;
   std::vector<int> order_;                    // parameters, in the order in which terms are sorted
   std::vector<int> nodes_;                    // per parameter
-  std::vector<std::vector<std::uint8_t>> degrees_;  // per parameter: of every term
-  Eigen::MatrixXf coefficients_;              // (terms, disks)
+  std::vector<std::uint8_t> factors_;         // per term: first factor that differs, then all degrees
+  int disks_ = 0, terms_ = 0;
+  std::vector<float> coefficients_;           // (block of disks, term, disk of the block)
   SurrogateCertificate certificate_;
 };
 

@@ -6,15 +6,9 @@
 #include <numeric>
 #include <string>
 
+#include "core/clones.hpp"
 #include "core/error.hpp"
 #include "sim/ewald.hpp"
-
-// The inner loops are compiled for several processors and the best is taken at run time.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
-#define PENDEL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define PENDEL_CLONES
-#endif
 
 namespace pendel {
 
