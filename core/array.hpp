@@ -18,7 +18,9 @@ struct Array {
   std::size_t rank() const { return shape.size(); }
   std::size_t size() const { return values.size(); }
   /// Rows of a two-dimensional view: all but the last index together.
-  std::size_t rows() const { return shape.empty() || shape.back() == 0 ? 0 : size() / shape.back(); }
+  std::size_t rows() const {
+    return shape.empty() || shape.back() == 0 ? 0 : size() / shape.back();
+  }
   double& operator()(std::size_t row, std::size_t i) { return values[row * shape.back() + i]; }
   double operator()(std::size_t row, std::size_t i) const { return values[row * shape.back() + i]; }
 

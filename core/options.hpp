@@ -5,12 +5,14 @@
 //   struct BeamOptions {
 //     double energy_keV = 0;
 //     template <class Visitor> void describe(Visitor& v) {
-//       v("energy_keV", energy_keV, help("kinetic energy of an electron").required().range(1, 3000));
+//       v("energy_keV", energy_keV, help("kinetic energy of an electron").required().range(1,
+//       3000));
 //     }
 //   };
 //
 // A unit is the end of a key. A member is a number, bool, string, File, enum (with `choices`),
-// a vector of fixed length ([x, y, z]), another such struct, or a std::vector, std::map<std::string,
+// a vector of fixed length ([x, y, z]), another such struct, or a std::vector,
+// std::map<std::string,
 // ...> or std::optional of these.
 #pragma once
 #include <Eigen/Core>
@@ -36,12 +38,24 @@ struct Spec {
   bool is_increasing = false;  ///< elements of a vector of fixed length
   std::string off_word;        ///< this word instead of a group leaves an optional unset
 
-  Spec required() const { return with([](Spec& s) { s.is_required = true; }); }
-  Spec increasing() const { return with([](Spec& s) { s.is_increasing = true; }); }
-  Spec off(const std::string& word) const { return with([&](Spec& s) { s.off_word = word; }); }
-  Spec range(double a, double b) const { return with([&](Spec& s) { s.low = a, s.high = b; }); }
-  Spec at_least(double a) const { return with([&](Spec& s) { s.low = a; }); }
-  Spec above(double a) const { return with([&](Spec& s) { s.low = a, s.low_excluded = true; }); }
+  Spec required() const {
+    return with([](Spec& s) { s.is_required = true; });
+  }
+  Spec increasing() const {
+    return with([](Spec& s) { s.is_increasing = true; });
+  }
+  Spec off(const std::string& word) const {
+    return with([&](Spec& s) { s.off_word = word; });
+  }
+  Spec range(double a, double b) const {
+    return with([&](Spec& s) { s.low = a, s.high = b; });
+  }
+  Spec at_least(double a) const {
+    return with([&](Spec& s) { s.low = a; });
+  }
+  Spec above(double a) const {
+    return with([&](Spec& s) { s.low = a, s.low_excluded = true; });
+  }
   bool allows(double x) const { return (low_excluded ? x > low : x >= low) && x <= high; }
   /// "1 to 3000", "at least 0", "above 0"; empty if every number is allowed.
   std::string allowed() const;
@@ -84,8 +98,8 @@ struct Field {
   Type type = Type::text;
   std::string key;
   Spec spec;
-  bool present = true;                 ///< false: an optional that is not set
-  std::string value;                   ///< of a scalar
+  bool present = true;  ///< false: an optional that is not set
+  std::string value;    ///< of a scalar
   std::vector<std::string> choices;
   std::vector<Field> fields, element;
   std::vector<std::vector<std::string>> exactly_one;  ///< of a group: one key of each set is given
@@ -101,13 +115,20 @@ std::string key_without_unit(const std::string& key);
 std::string number_text(double value);
 
 namespace options_detail {
-template <class T> struct ListOf : std::false_type {};
-template <class T> struct ListOf<std::vector<T>> : std::true_type {};
-template <class T> struct MapOf : std::false_type {};
-template <class T> struct MapOf<std::map<std::string, T>> : std::true_type {};
-template <class T> struct OptionalOf : std::false_type {};
-template <class T> struct OptionalOf<std::optional<T>> : std::true_type {};
-template <class T> struct FixedLength : std::integral_constant<int, 0> {};
+template <class T>
+struct ListOf : std::false_type {};
+template <class T>
+struct ListOf<std::vector<T>> : std::true_type {};
+template <class T>
+struct MapOf : std::false_type {};
+template <class T>
+struct MapOf<std::map<std::string, T>> : std::true_type {};
+template <class T>
+struct OptionalOf : std::false_type {};
+template <class T>
+struct OptionalOf<std::optional<T>> : std::true_type {};
+template <class T>
+struct FixedLength : std::integral_constant<int, 0> {};
 template <class S, int N>
 struct FixedLength<Eigen::Matrix<S, N, 1>> : std::integral_constant<int, N> {};
 template <class S, std::size_t N>

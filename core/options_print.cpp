@@ -54,16 +54,26 @@ std::string inline_text(const Field& field) {
 
 std::string type_text(const Field& field) {
   switch (field.type) {
-    case Type::number: return "number";
-    case Type::integer: return "integer";
-    case Type::boolean: return "true, false";
-    case Type::text: return "text";
-    case Type::file: return "file";
-    case Type::choice: return joined(field.choices);
-    case Type::vector: return std::to_string(field.fields.size()) + " numbers";
-    case Type::list: return "list of " + type_text(field.element.front());
-    case Type::map: return "names, each with " + type_text(field.element.front());
-    case Type::group: return "group";
+    case Type::number:
+      return "number";
+    case Type::integer:
+      return "integer";
+    case Type::boolean:
+      return "true, false";
+    case Type::text:
+      return "text";
+    case Type::file:
+      return "file";
+    case Type::choice:
+      return joined(field.choices);
+    case Type::vector:
+      return std::to_string(field.fields.size()) + " numbers";
+    case Type::list:
+      return "list of " + type_text(field.element.front());
+    case Type::map:
+      return "names, each with " + type_text(field.element.front());
+    case Type::group:
+      return "group";
   }
   return "";
 }
@@ -85,7 +95,9 @@ struct Line {
 };
 using Lines = std::vector<Line>;
 
-void append(Lines& lines, const Lines& more) { lines.insert(lines.end(), more.begin(), more.end()); }
+void append(Lines& lines, const Lines& more) {
+  lines.insert(lines.end(), more.begin(), more.end());
+}
 
 bool has_required(const Field& field) {
   if (field.spec.is_required) return true;
@@ -101,19 +113,23 @@ class YamlWriter {
   Lines group(const Field& field, const Field* defaults, int indent, bool commented) const {
     Lines lines;
     for (const Field& child : field.fields)
-      append(lines, entry(child, defaults ? defaults->find(child.key) : nullptr, indent, commented));
+      append(lines,
+             entry(child, defaults ? defaults->find(child.key) : nullptr, indent, commented));
     return lines;
   }
 
   Lines entry(const Field& field, const Field* defaults, int indent, bool commented) const {
-    const bool empty = (field.type == Type::list || field.type == Type::map) && field.fields.empty();
+    const bool empty =
+        (field.type == Type::list || field.type == Type::map) && field.fields.empty();
     if (!comments_ && !field.present) return {};
     if (comments_)
-      commented = commented || !field.present || empty || (defaults && as_default(field, *defaults));
+      commented =
+          commented || !field.present || empty || (defaults && as_default(field, *defaults));
     if (is_inline(field) || (empty && !comments_)) {
       const std::string value = field.type == Type::map ? "{}" : inline_text(field);
       // nothing after the colon is the same as no key
-      return {{indent, commented, field.key + ":" + (field.present ? " " + value : ""), comment_of(field)}};
+      return {{indent, commented, field.key + ":" + (field.present ? " " + value : ""),
+               comment_of(field)}};
     }
     Lines lines = {{indent, commented, field.key + ":", comment_of(field)}};
     if (field.type == Type::group) {
@@ -176,7 +192,8 @@ std::string text_of(const Lines& lines, bool comments) {
 }
 
 std::string in_table(std::string text) {
-  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
+    text.insert(at, "\\");
   return text;
 }
 
@@ -196,7 +213,8 @@ void add_rows(const Field& group, const std::string& prefix, std::string& table)
              inline_text(field) != "\"\"")
       usual = inline_text(field);
     std::string allowed = field.spec.allowed();
-    if (!field.spec.off_word.empty()) allowed += (allowed.empty() ? "" : ", ") + field.spec.off_word;
+    if (!field.spec.off_word.empty())
+      allowed += (allowed.empty() ? "" : ", ") + field.spec.off_word;
     table += "| `" + key + "` | " + type_text(field) + " | " + unit_of_key(field.key) + " | " +
              allowed + " | " + usual + " | " + in_table(field.spec.help) + " |\n";
     if (shape->type == Type::group) add_rows(*shape, key + suffix + ".", table);
@@ -212,8 +230,8 @@ std::string json_group(const Field& group) {
     properties += (properties.empty() ? "" : ",") + quoted(field.key) + ":" + json_type(field);
     if (field.spec.is_required) required.push_back(quoted(field.key));
   }
-  std::string json = "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" +
-                     properties + "}";
+  std::string json =
+      "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" + properties + "}";
   if (!required.empty()) json += ",\"required\":[" + joined(required) + "]";
   std::string all;
   for (const auto& keys : group.exactly_one) {
@@ -238,12 +256,15 @@ std::string json_body(const Field& field) {
       if (std::isfinite(field.spec.high)) json += ",\"maximum\":" + number_text(field.spec.high);
       return json;
     }
-    case Type::boolean: return "\"type\":\"boolean\"";
+    case Type::boolean:
+      return "\"type\":\"boolean\"";
     case Type::text:
-    case Type::file: return "\"type\":\"string\"";
+    case Type::file:
+      return "\"type\":\"string\"";
     case Type::choice: {
       std::string names;
-      for (const std::string& name : field.choices) names += (names.empty() ? "" : ",") + quoted(name);
+      for (const std::string& name : field.choices)
+        names += (names.empty() ? "" : ",") + quoted(name);
       return "\"enum\":[" + names + "]";
     }
     case Type::vector: {
@@ -251,9 +272,12 @@ std::string json_body(const Field& field) {
       return "\"type\":\"array\",\"items\":" + json_type(field.fields.front()) +
              ",\"minItems\":" + length + ",\"maxItems\":" + length;
     }
-    case Type::list: return "\"type\":\"array\",\"items\":" + element();
-    case Type::map: return "\"type\":\"object\",\"additionalProperties\":" + element();
-    case Type::group: return json_group(field);
+    case Type::list:
+      return "\"type\":\"array\",\"items\":" + element();
+    case Type::map:
+      return "\"type\":\"object\",\"additionalProperties\":" + element();
+    case Type::group:
+      return json_group(field);
   }
   return "";
 }
@@ -265,7 +289,8 @@ std::string json_type(const Field& field) {
   std::string json = json_body(field);
   if (!field.spec.off_word.empty())
     json = "\"anyOf\":[{" + json + "},{\"const\":" + quoted(field.spec.off_word) + "}]";
-  if (!field.key.empty() && !field.spec.help.empty()) json += ",\"description\":" + quoted(description);
+  if (!field.key.empty() && !field.spec.help.empty())
+    json += ",\"description\":" + quoted(description);
   return "{" + json + "}";
 }
 
@@ -284,7 +309,8 @@ std::string yaml_template(const Field& example, const Field& defaults) {
 
 std::string keys_table(const Field& options) {
   std::string table =
-      "| key | type | unit | allowed | default | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
+      "| key | type | unit | allowed | default | meaning |\n| --- | --- | --- | --- | --- | --- "
+      "|\n";
   add_rows(options, "", table);
   return table;
 }
@@ -294,9 +320,8 @@ std::string json_schema(const std::vector<Field>& kinds) {
   for (const Field& kind : kinds) {
     const std::string name = quoted(kind.find("study")->value);
     names += (names.empty() ? "" : ",") + name;
-    rules += (rules.empty() ? "" : ",") +
-             ("{\"if\":{\"properties\":{\"study\":{\"const\":" + name + "}}},\"then\":" +
-              json_type(kind) + "}");
+    rules += (rules.empty() ? "" : ",") + ("{\"if\":{\"properties\":{\"study\":{\"const\":" + name +
+                                           "}}},\"then\":" + json_type(kind) + "}");
   }
   return "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"Pendel study\","
          "\"type\":\"object\",\"required\":[\"study\"],\"properties\":{\"study\":{\"enum\":[" +

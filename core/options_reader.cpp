@@ -32,7 +32,8 @@ void Problems::add(const std::string& path, const std::string& message) {
   add_at(root_.nearest(path).where, path, message);
 }
 
-void Problems::add_at(const std::string& where, const std::string& path, const std::string& message) {
+void Problems::add_at(const std::string& where, const std::string& path,
+                      const std::string& message) {
   list_.push_back(where + ": " + (path.empty() ? "" : path + ": ") + message);
 }
 
@@ -53,8 +54,8 @@ int edit_distance(const std::string& a, const std::string& b) {
   for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = int(j);
   for (std::size_t i = 1; i <= a.size(); ++i)
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1,
-                          d[i - 1][j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1)});
+      d[i][j] = std::min(
+          {d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1)});
       if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
         d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
@@ -63,10 +64,14 @@ int edit_distance(const std::string& a, const std::string& b) {
 
 std::string found(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return "is empty";
-    case Node::Kind::list: return "is a list";
-    case Node::Kind::map: return "is a group of keys";
-    case Node::Kind::scalar: break;
+    case Node::Kind::null:
+      return "is empty";
+    case Node::Kind::list:
+      return "is a list";
+    case Node::Kind::map:
+      return "is a group of keys";
+    case Node::Kind::scalar:
+      break;
   }
   return "is '" + node.text + "'";
 }
@@ -118,8 +123,8 @@ bool parse_integer(const std::string& text, long long& value) {
 }
 
 void Reader::exactly_one(const std::vector<std::string>& keys) {
-  const auto given = std::count_if(keys.begin(), keys.end(),
-                                   [&](const std::string& key) { return node_.find(key) != nullptr; });
+  const auto given = std::count_if(
+      keys.begin(), keys.end(), [&](const std::string& key) { return node_.find(key) != nullptr; });
   const std::string message = joined(keys) + " is given; exactly one is needed";
   if (given == 0) missing_.push_back({keys, "none of " + message});
   if (given > 1) problems_.add(path_, "more than one of " + message);
@@ -132,10 +137,9 @@ void Reader::finish() {
     const std::string& key = node_.keys[i];
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     std::string advice = "allowed here: " + joined(known_);
-    const auto same_quantity =
-        std::find_if(known_.begin(), known_.end(), [&](const std::string& known) {
-          return key_without_unit(known) == key_without_unit(key);
-        });
+    const auto same_quantity = std::find_if(
+        known_.begin(), known_.end(),
+        [&](const std::string& known) { return key_without_unit(known) == key_without_unit(key); });
     const std::string near = nearest_name(key, known_);
     if (same_quantity != known_.end()) {
       advice += unit_of_key(*same_quantity).empty()
@@ -169,8 +173,8 @@ bool expect(const Node& node, Node::Kind kind, const std::string& path, const st
   return false;
 }
 
-void choice_problem(const Node& node, const std::string& path, const std::vector<std::string>& names,
-                    Problems& problems) {
+void choice_problem(const Node& node, const std::string& path,
+                    const std::vector<std::string>& names, Problems& problems) {
   const std::string near =
       node.kind == Node::Kind::scalar ? nearest_name(node.text, names) : std::string();
   problems.add(path, found(node) + "; allowed: " + joined(names) +

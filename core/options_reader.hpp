@@ -14,11 +14,11 @@ namespace pendel {
 struct Node {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
-  std::string text;                ///< of a scalar
-  std::vector<std::string> keys;   ///< of a map, in the order of the file; may hold duplicates
+  std::string text;               ///< of a scalar
+  std::vector<std::string> keys;  ///< of a map, in the order of the file; may hold duplicates
   std::vector<std::string> where_key;
-  std::vector<Node> items;         ///< of a list or a map
-  std::string where;               ///< "file:line:column"
+  std::vector<Node> items;  ///< of a list or a map
+  std::string where;        ///< "file:line:column"
 
   const Node* find(const std::string& key) const;
   /// The node at a dotted path ("specimen.layers.0.cells"), or the deepest one on the way to it.
@@ -61,7 +61,10 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
 class Reader {
  public:
   Reader(const Node& node, std::string path, std::string directory, Problems& problems)
-      : node_(node), path_(std::move(path)), directory_(std::move(directory)), problems_(problems) {}
+      : node_(node),
+        path_(std::move(path)),
+        directory_(std::move(directory)),
+        problems_(problems) {}
 
   template <class T>
   void operator()(const std::string& key, T& member, const Spec& spec) {
@@ -89,8 +92,8 @@ void number_problem(const Node& node, const std::string& path, const Spec& spec,
                     Problems& problems);
 bool expect(const Node& node, Node::Kind kind, const std::string& path, const std::string& allowed,
             Problems& problems);
-void choice_problem(const Node& node, const std::string& path, const std::vector<std::string>& names,
-                    Problems& problems);
+void choice_problem(const Node& node, const std::string& path,
+                    const std::vector<std::string>& names, Problems& problems);
 std::string resolved(const std::string& directory, const std::string& given);
 void duplicate_keys(const Node& node, const std::string& path, Problems& problems);
 }  // namespace options_detail
@@ -156,7 +159,8 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
     value.clear();
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       auto item = blank<typename T::value_type>();
-      read_value(node.items[i], joined_path(path, std::to_string(i)), spec, directory, item, problems);
+      read_value(node.items[i], joined_path(path, std::to_string(i)), spec, directory, item,
+                 problems);
       value.push_back(std::move(item));
     }
     if (spec.is_required && value.empty()) problems.add(path, "is empty; at least one is needed");
@@ -165,8 +169,8 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
     duplicate_keys(node, path, problems);
     value.clear();
     for (std::size_t i = 0; i < node.keys.size(); ++i)
-      read_value(node.items[i], joined_path(path, node.keys[i]), spec, directory, value[node.keys[i]],
-                 problems);
+      read_value(node.items[i], joined_path(path, node.keys[i]), spec, directory,
+                 value[node.keys[i]], problems);
     if (spec.is_required && value.empty()) problems.add(path, "is empty; at least one is needed");
   } else if constexpr (OptionalOf<T>::value) {
     if (!spec.off_word.empty() && node.kind == Kind::scalar && node.text == spec.off_word) {

@@ -76,9 +76,8 @@ Checkpoint::Checkpoint(const std::string& path, const std::string& fingerprint,
   }
   file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (keep ? 0 : O_TRUNC), 0666);
   if (file_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
-  const bool good =
-      keep ? ::ftruncate(file_, off_t(keep)) == 0 && ::lseek(file_, 0, SEEK_END) >= 0
-           : write_all(file_, expected.data(), expected.size());
+  const bool good = keep ? ::ftruncate(file_, off_t(keep)) == 0 && ::lseek(file_, 0, SEEK_END) >= 0
+                         : write_all(file_, expected.data(), expected.size());
   if (!good) {
     const std::string reason = std::strerror(errno);
     ::close(file_);

@@ -1,8 +1,8 @@
 // Finished rows of a long run, kept on disk so that a later run continues where this one stopped.
 //
-// The file: a header (magic, fingerprint of the study and its inputs, values per row, CRC), then one
-// record per row (index, values, CRC). Every record is written by one call and carries its own CRC:
-// a run killed in the middle of a record loses that record and no other.
+// The file: a header (magic, fingerprint of the study and its inputs, values per row, CRC), then
+// one record per row (index, values, CRC). Every record is written by one call and carries its own
+// CRC: a run killed in the middle of a record loses that record and no other.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -14,9 +14,9 @@ namespace pendel {
 
 class Checkpoint {
  public:
-  /// `fingerprint` is a SHA-256 in hexadecimal. With `resume` an existing file is read and continued
-  /// (Error (input) if it belongs to another study or is no checkpoint); otherwise a new one begins.
-  /// Error (input) if it cannot be written.
+  /// `fingerprint` is a SHA-256 in hexadecimal. With `resume` an existing file is read and
+  /// continued (Error (input) if it belongs to another study or is no checkpoint); otherwise a new
+  /// one begins. Error (input) if it cannot be written.
   Checkpoint(const std::string& path, const std::string& fingerprint, std::size_t values_per_row,
              bool resume);
   ~Checkpoint();

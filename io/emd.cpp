@@ -59,7 +59,8 @@ void EmdWriter::branch(const std::string& name) {
 }
 
 void EmdWriter::array(const std::string& name, const Array& data, const std::string& units,
-                      const std::vector<EmdAxis>& axes, const std::string& note, hdf5::Stored stored) {
+                      const std::vector<EmdAxis>& axes, const std::string& note,
+                      hdf5::Stored stored) {
   assert(axes.size() == data.rank());
   const auto slash = name.rfind('/');
   branch(slash == std::string::npos ? "" : name.substr(0, slash));

@@ -27,8 +27,8 @@ class EmdWriter {
  public:
   explicit EmdWriter(const std::string& root);
 
-  /// `name` may be "group/array". One axis per dimension, of its length. `note` (what the array is) becomes the attribute
-  /// `description`.
+  /// `name` may be "group/array". One axis per dimension, of its length. `note` (what the array is)
+  /// becomes the attribute `description`.
   void array(const std::string& name, const Array& data, const std::string& units,
              const std::vector<EmdAxis>& axes, const std::string& note,
              hdf5::Stored stored = hdf5::Stored::float64);

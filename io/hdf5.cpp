@@ -44,13 +44,20 @@ void must(bool good, const std::string& name) {
 std::string type_name(hid_t type) {
   const std::string bits = std::to_string(8 * H5Tget_size(type));
   switch (H5Tget_class(type)) {
-    case H5T_INTEGER: return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits;
-    case H5T_FLOAT: return "float" + bits;
-    case H5T_STRING: return "text";
-    case H5T_COMPOUND: return "compound";
-    case H5T_ENUM: return "enum";
-    case H5T_VLEN: return "variable-length";
-    default: return "other";
+    case H5T_INTEGER:
+      return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits;
+    case H5T_FLOAT:
+      return "float" + bits;
+    case H5T_STRING:
+      return "text";
+    case H5T_COMPOUND:
+      return "compound";
+    case H5T_ENUM:
+      return "enum";
+    case H5T_VLEN:
+      return "variable-length";
+    default:
+      return "other";
   }
 }
 
@@ -99,10 +106,14 @@ std::string attribute_text(hid_t object, const std::string& name) {
 
 hid_t stored_type(Stored stored) {
   switch (stored) {
-    case Stored::float64: return H5T_IEEE_F64LE;
-    case Stored::float32: return H5T_IEEE_F32LE;
-    case Stored::int32: return H5T_STD_I32LE;
-    case Stored::int64: return H5T_STD_I64LE;
+    case Stored::float64:
+      return H5T_IEEE_F64LE;
+    case Stored::float32:
+      return H5T_IEEE_F32LE;
+    case Stored::int32:
+      return H5T_STD_I32LE;
+    case Stored::int64:
+      return H5T_STD_I64LE;
   }
   return -1;
 }
@@ -131,8 +142,7 @@ bool InputFile::has(const std::string& name) const {
     if (part != "/" && H5Lexists(file_, part.c_str(), H5P_DEFAULT) <= 0) return false;
     if (end != std::string::npos) ++end;
   }
-  return !name.empty() &&
-         (name == "/" || H5Oexists_by_name(file_, name.c_str(), H5P_DEFAULT) > 0);
+  return !name.empty() && (name == "/" || H5Oexists_by_name(file_, name.c_str(), H5P_DEFAULT) > 0);
 }
 
 Array InputFile::read(const std::string& name) const {
@@ -151,8 +161,8 @@ Array InputFile::read(const std::string& name) const {
     fail(path_, name, "holds " + type_name(type) + " values; numbers are needed");
   const Handle space(H5Dget_space(dataset), H5Sclose);
   Array array(shape_of(space));
-  if (!array.values.empty() && H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                       array.values.data()) < 0)
+  if (!array.values.empty() &&
+      H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
     fail(path_, name, "cannot be read: the file is truncated or damaged");
   return array;
 }
@@ -178,7 +188,8 @@ std::string InputFile::attribute(const std::string& object, const std::string& n
 
 std::vector<Item> InputFile::items(const std::string& group) const {
   std::vector<Item> result;
-  const auto visit = [](hid_t root, const char* name, const H5O_info_t* info, void* data) -> herr_t {
+  const auto visit = [](hid_t root, const char* name, const H5O_info_t* info,
+                        void* data) -> herr_t {
     auto& list = *static_cast<std::vector<Item>*>(data);
     if (std::string(name) == ".") return 0;
     Item item;
@@ -196,7 +207,8 @@ std::vector<Item> InputFile::items(const std::string& group) const {
     return 0;
   };
   const Handle opened(H5Oopen(file_, group.c_str(), H5P_DEFAULT), H5Oclose);
-  if (!opened.good() || H5Ovisit2(opened, H5_INDEX_NAME, H5_ITER_INC, visit, &result, H5O_INFO_BASIC) < 0)
+  if (!opened.good() ||
+      H5Ovisit2(opened, H5_INDEX_NAME, H5_ITER_INC, visit, &result, H5O_INFO_BASIC) < 0)
     fail(path_, group, "cannot be listed: the file is truncated or damaged");
   if (group != "/")
     for (Item& item : result) item.path = group + item.path;
@@ -220,7 +232,8 @@ void OutputFile::group(const std::string& name) {
     end = name.find('/', end);
     const std::string part = name.substr(0, end);
     if (!part.empty() && part != "/" && H5Lexists(file_, part.c_str(), H5P_DEFAULT) <= 0) {
-      const Handle made(H5Gcreate2(file_, part.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+      const Handle made(H5Gcreate2(file_, part.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                        H5Gclose);
       must(made.good(), part);
     }
     if (end != std::string::npos) ++end;
@@ -243,8 +256,9 @@ std::string parent(const std::string& name) { return name.substr(0, name.rfind('
 void OutputFile::write(const std::string& name, const Array& array, Stored stored) {
   group(parent(name));
   const std::vector<hsize_t> lengths(array.shape.begin(), array.shape.end());
-  const Handle space(lengths.empty() ? H5Screate(H5S_SCALAR)
-                                     : H5Screate_simple(int(lengths.size()), lengths.data(), nullptr),
+  const Handle space(lengths.empty()
+                         ? H5Screate(H5S_SCALAR)
+                         : H5Screate_simple(int(lengths.size()), lengths.data(), nullptr),
                      H5Sclose);
   const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   if (array.size() > 4096) {  // large ones are compressed, in pieces of about 64 k numbers
@@ -277,11 +291,13 @@ void OutputFile::write_text(const std::string& name, const std::string& value) {
   must(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0, name);
 }
 
-void OutputFile::attribute(const std::string& object, const std::string& name, const std::string& value) {
+void OutputFile::attribute(const std::string& object, const std::string& name,
+                           const std::string& value) {
   const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
   const Handle type = text_type();
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle attribute(H5Acreate2(opened, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle attribute(H5Acreate2(opened, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
   const char* text = value.c_str();
   must(attribute.good() && H5Awrite(attribute, type, &text) >= 0, object + " " + name);
 }

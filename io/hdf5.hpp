@@ -11,11 +11,11 @@ namespace pendel::hdf5 {
 
 /// One object of a file, as `pendel info` shows it.
 struct Item {
-  std::string path;                  ///< from the file's root, "/a/b"
+  std::string path;  ///< from the file's root, "/a/b"
   bool is_group = false;
   std::vector<std::size_t> shape;
-  std::string type;                  ///< "float64", "int32", "text", ...
-  std::string units;                 ///< attribute `units`, empty without
+  std::string type;   ///< "float64", "int32", "text", ...
+  std::string units;  ///< attribute `units`, empty without
 };
 
 class InputFile {
@@ -61,8 +61,8 @@ class OutputFile {
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, long value);
 
-  /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing of
-  /// it is left behind then.
+  /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing
+  /// of it is left behind then.
   void save(const std::string& path);
 
  private:

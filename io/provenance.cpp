@@ -11,8 +11,7 @@ namespace pendel {
 std::string version() { return PENDEL_VERSION; }
 std::string git_hash() { return PENDEL_GIT_HASH; }
 
-Provenance::Provenance()
-    : wall_start_(std::chrono::steady_clock::now()), cpu_start_(std::clock()) {
+Provenance::Provenance() : wall_start_(std::chrono::steady_clock::now()), cpu_start_(std::clock()) {
   const std::time_t now = std::time(nullptr);
   char text[32] = "";
   std::tm utc{};

@@ -21,12 +21,15 @@ struct DataOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("file", file, help("HDF5 file").required());
-    v("intensity", intensity, help("dataset (row, column, disk) or (position, disk); NaN: no data"));
-    v("beams", beams, help("dataset (disk, 3): Miller indices in the first layer's crystal; or "
-                           "(disk, 2): indices along b1, b2 of the zone"));
+    v("intensity", intensity,
+      help("dataset (row, column, disk) or (position, disk); NaN: no data"));
+    v("beams", beams,
+      help("dataset (disk, 3): Miller indices in the first layer's crystal; or "
+           "(disk, 2): indices along b1, b2 of the zone"));
     v("variance", variance, help("dataset shaped as the intensity, for gaussian noise"));
     v("truth", truth, help("group with true maps, named as the parameters of the result"));
-    v("dose", dose, help("intensity of the incident beam in units of the data; without it, estimated").above(0));
+    v("dose", dose,
+      help("intensity of the incident beam in units of the data; without it, estimated").above(0));
   }
 };
 
@@ -45,6 +48,7 @@ struct DiskScan {
 /// Error (input), naming file and dataset: missing, wrong shape, no positions, no finite intensity,
 /// a variance that is not positive, or a beam that the state's zone does not hold.
 /// g_max [1/Å] and zone_only: what the engine can give.
-DiskScan read_disk_scan(const DataOptions& options, const State& state, double g_max, bool zone_only);
+DiskScan read_disk_scan(const DataOptions& options, const State& state, double g_max,
+                        bool zone_only);
 
 }  // namespace pendel

@@ -43,7 +43,8 @@ std::vector<Hkl> available_beams(const State& state, const EngineOptions& option
   return result;
 }
 
-EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted, const EngineOptions& options) {
+EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
+                            const EngineOptions& options) {
   std::vector<int> index(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) index[i] = int(i);
   const EngineKind kind = engine_kind(state, options);
@@ -75,9 +76,9 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted, 
 }
 
 std::string engine_summary(const State& state, const EngineOptions& options) {
-  return "engine: " + choice_name(engine_kind(state, options)) + ", " + choice_name(options.scattering) +
-         ", absorption " + choice_name(options.absorption) + ", |g| <= " + number_text(options.g_max_invA) +
-         " 1/Å";
+  return "engine: " + choice_name(engine_kind(state, options)) + ", " +
+         choice_name(options.scattering) + ", absorption " + choice_name(options.absorption) +
+         ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";
 }
 
 }  // namespace pendel

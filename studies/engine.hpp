@@ -8,16 +8,18 @@ namespace pendel {
 /// `auto` made definite: splitstep if lab z is a zone axis of every crystal and the surface normal.
 EngineKind engine_kind(const State& state, const EngineOptions& options);
 
-/// Beams that the engine can give, |g| <= g_max [1/Å]: the zero-order zone for splitstep, else those
-/// near the Ewald sphere.
+/// Beams that the engine can give, |g| <= g_max [1/Å]: the zero-order zone for splitstep, else
+/// those near the Ewald sphere.
 std::vector<Hkl> available_beams(const State& state, const EngineOptions& options, double g_max);
 
-/// An engine whose beams hold `wanted` (Bloch waves need others beside them), with the place of each.
+/// An engine whose beams hold `wanted` (Bloch waves need others beside them), with the place of
+/// each.
 struct EngineWithBeams {
   Engine engine;
   std::vector<int> index;  ///< (wanted): into beams(engine)
 };
-EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted, const EngineOptions& options);
+EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
+                            const EngineOptions& options);
 
 /// "splitstep, lobato, absorption none, |g| <= 4 1/Å".
 std::string engine_summary(const State& state, const EngineOptions& options);

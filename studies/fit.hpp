@@ -9,7 +9,9 @@
 
 namespace pendel {
 
-inline Choices<Noise> choices(Noise) { return {{"poisson", Noise::poisson}, {"gaussian", Noise::gaussian}}; }
+inline Choices<Noise> choices(Noise) {
+  return {{"poisson", Noise::poisson}, {"gaussian", Noise::gaussian}};
+}
 
 /// Whether every position has its own value of a parameter, or the scan one.
 enum class Per { position, scan };
@@ -94,18 +96,23 @@ struct SearchOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("method", method,
-      help("surrogate: a certified series in the parameters, built once; multistart: the engine itself; "
+      help("surrogate: a certified series in the parameters, built once; multistart: the engine "
+           "itself; "
            "auto: surrogate for 50 positions or more, if it can hold the parameters"));
     v("surrogate_tolerance", surrogate.tolerance,
       help("largest error of the surrogate, Σ|ΔI|/ΣI over the disks").range(1e-6, 0.2));
-    v("samples", samples, help("points of the ranges that every position is compared with").range(1, 1e7));
+    v("samples", samples,
+      help("points of the ranges that every position is compared with").range(1, 1e7));
     v("starts", fit.starts, help("nearest points taken as starts").range(1, 1000));
     v("basins", fit.basins, help("best distinct solutions that are polished").range(1, 100));
-    v("screening_iterations", fit.screening_iterations, help("of every start, before that").range(1, 1000));
+    v("screening_iterations", fit.screening_iterations,
+      help("of every start, before that").range(1, 1000));
     v("max_iterations", fit.solve.max_iterations, help("of a solution").range(1, 10000));
-    v("tolerance", fit.solve.tolerance, help("relative change of χ² at which to stop").range(1e-14, 0.1));
+    v("tolerance", fit.solve.tolerance,
+      help("relative change of χ² at which to stop").range(1e-14, 0.1));
     v("scan_positions", scan_positions,
-      help("positions, evenly chosen, that parameters of the whole scan are fitted to").range(1, 100000));
+      help("positions, evenly chosen, that parameters of the whole scan are fitted to")
+          .range(1, 100000));
   }
 };
 
@@ -122,13 +129,15 @@ struct ParameterOptions {
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("beam_tilt_mrad", beam_tilt_mrad, help("direction of the incident beam along x and y").off("fixed"));
+    v("beam_tilt_mrad", beam_tilt_mrad,
+      help("direction of the incident beam along x and y").off("fixed"));
     v("modes", modes, help("amplitudes of displacement modes"));
     v("thickness_A", thickness_A, help("thicknesses of layers"));
     v("debye_waller_B_A2", debye_waller_B_A2, help("Debye-Waller B of elements"));
     v("absorption_strength", absorption_strength, help("factor on the absorption").off("fixed"));
     v("scale", scale, help("factor on the dose, per position").off("fixed"));
-    v("background", background, help("constant in units of the data, per position; without it 0").off("fixed"));
+    v("background", background,
+      help("constant in units of the data, per position; without it 0").off("fixed"));
     v("noise", noise, help("poisson: the data are counts; gaussian: needs data.variance"));
     v("search", search, help("how the best solution is looked for"));
   }

@@ -25,7 +25,9 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-double sigma(const PositionFit& fit, std::size_t i) { return std::sqrt(fit.covariance(long(i), long(i))); }
+double sigma(const PositionFit& fit, std::size_t i) {
+  return std::sqrt(fit.covariance(long(i), long(i)));
+}
 
 }  // namespace
 
@@ -35,10 +37,10 @@ std::size_t fit_row_size(std::size_t parameters, std::size_t disks) {
 
 std::vector<double> fit_row(const PositionFit& fit) {
   const Solution& s = fit.solution;
-  std::vector<double> row = {double(fit.status),     s.scale,
-                             s.background,           s.chi2,
-                             double(s.iterations),   double(fit.degrees_of_freedom),
-                             fit.reduced_chi2,       fit.cramer_rao_factor,
+  std::vector<double> row = {double(fit.status),    s.scale,
+                             s.background,          s.chi2,
+                             double(s.iterations),  double(fit.degrees_of_freedom),
+                             fit.reduced_chi2,      fit.cramer_rao_factor,
                              fit.second_basin_ratio};
   row.insert(row.end(), s.values.data(), s.values.data() + s.values.size());
   row.insert(row.end(), fit.covariance.data(), fit.covariance.data() + fit.covariance.size());
@@ -89,9 +91,11 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
     Array one({1}, value.value), error({1}, value.error);
     result.array("parameters/" + value.name, one, value.unit, {index_axis("scan", 1)},
                  "fitted value, common to the scan");
-    result.array("errors/" + value.name, error, value.unit, {index_axis("scan", 1)}, "standard error (1σ)");
+    result.array("errors/" + value.name, error, value.unit, {index_axis("scan", 1)},
+                 "standard error (1σ)");
   }
-  map("scale", "", "factor on the dose", Stored::float64, [](const PositionFit& f) { return f.solution.scale; });
+  map("scale", "", "factor on the dose", Stored::float64,
+      [](const PositionFit& f) { return f.solution.scale; });
   map("scale_error", "", "standard error (1σ); NaN if fixed", Stored::float64,
       [&](const PositionFit& f) { return sigma(f, n); });
   map("background", scan.units, "added to every disk", Stored::float64,
@@ -100,8 +104,9 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
       [&](const PositionFit& f) { return sigma(f, n + 1); });
   map("chi2", "", "χ² (Poisson: deviance) per degree of freedom", Stored::float64,
       [](const PositionFit& f) { return f.reduced_chi2; });
-  map("second_basin_ratio", "", "χ² of the best other solution over χ² of this one; NaN: there is no other",
-      Stored::float64, [](const PositionFit& f) { return f.second_basin_ratio; });
+  map("second_basin_ratio", "",
+      "χ² of the best other solution over χ² of this one; NaN: there is no other", Stored::float64,
+      [](const PositionFit& f) { return f.second_basin_ratio; });
   map("iterations", "", "of the last polish", Stored::int32,
       [](const PositionFit& f) { return double(f.solution.iterations); });
   map("status", "", "0 converged, 1 not converged, 2 no data", Stored::int32,
@@ -116,12 +121,15 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
     std::copy_n(fits[i].covariance.data(), (n + 2) * (n + 2),
                 covariance.values.begin() + long(i * (n + 2) * (n + 2)));
   }
-  result.array("measured", scan.intensity, scan.units, with(scan.axes, disk_axis(scan)), "intensities fitted to");
-  result.array("fitted", fitted, scan.units, with(scan.axes, disk_axis(scan)), "intensities of the model");
+  result.array("measured", scan.intensity, scan.units, with(scan.axes, disk_axis(scan)),
+               "intensities fitted to");
+  result.array("fitted", fitted, scan.units, with(scan.axes, disk_axis(scan)),
+               "intensities of the model");
   if (scan.variance.size() > 0) {
     Array sigmas = scan.variance;
     for (double& value : sigmas.values) value = std::sqrt(value);
-    result.array("sigma", sigmas, scan.units, with(scan.axes, disk_axis(scan)), "standard error of measured");
+    result.array("sigma", sigmas, scan.units, with(scan.axes, disk_axis(scan)),
+                 "standard error of measured");
   }
   const EmdAxis unknowns = index_axis("unknown", n + 2);
   result.array("covariance", covariance, "", with(with(scan.axes, unknowns), unknowns),
@@ -133,7 +141,8 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
                "Miller indices in the first layer's crystal", Stored::int32);
 }
 
-Truth read_truth(const DataOptions& options, const DiskScan& scan, const std::vector<std::string>& names) {
+Truth read_truth(const DataOptions& options, const DiskScan& scan,
+                 const std::vector<std::string>& names) {
   const hdf5::InputFile file(options.file.path);
   const std::string group = *options.truth;
   const auto fail = [&](const std::string& dataset, const std::string& what) {
@@ -167,19 +176,22 @@ Truth read_truth(const DataOptions& options, const DiskScan& scan, const std::ve
 
 void write_truth(EmdWriter& result, const DiskScan& scan, const Truth& truth) {
   for (const auto& [name, map] : truth.maps)
-    result.array("truth/" + name, map, unit_of_key(name.substr(0, name.find('.'))), scan.axes, "true value");
+    result.array("truth/" + name, map, unit_of_key(name.substr(0, name.find('.'))), scan.axes,
+                 "true value");
 }
 
 std::string truth_table(const Truth& truth, const std::vector<Parameter>& parameters,
                         const std::vector<PositionFit>& fits) {
   char line[200];
-  std::snprintf(line, sizeof line, "%-28s %-5s %10s %10s %10s %12s\n", "against the truth", "unit", "rms error",
-                "bias", "median σ", "within 2σ");
+  std::snprintf(line, sizeof line, "%-28s %-5s %10s %10s %10s %12s\n", "against the truth", "unit",
+                "rms error", "bias", "median σ", "within 2σ");
   std::string table = line;
   // scale and background are the last two unknowns
   const auto value = [](const PositionFit& fit, std::size_t p) {
     const std::size_t n = std::size_t(fit.solution.values.size());
-    return p < n ? fit.solution.values[long(p)] : p == n ? fit.solution.scale : fit.solution.background;
+    return p < n    ? fit.solution.values[long(p)]
+           : p == n ? fit.solution.scale
+                    : fit.solution.background;
   };
   std::vector<std::string> names;
   for (const Parameter& parameter : parameters) names.push_back(parameter.name);
@@ -201,8 +213,8 @@ std::string truth_table(const Truth& truth, const std::vector<Parameter>& parame
       }
       if (count == 0) continue;
       std::snprintf(line, sizeof line, "%-28s %-5s %10.4g %10.2g %9.4g %10.1f %%\n", name.c_str(),
-                    unit_of_key(name.substr(0, name.find('.'))).c_str(), std::sqrt(square / count), sum / count, median(sigmas),
-                    100.0 * within / count);
+                    unit_of_key(name.substr(0, name.find('.'))).c_str(), std::sqrt(square / count),
+                    sum / count, median(sigmas), 100.0 * within / count);
       table += line;
     }
   return table;

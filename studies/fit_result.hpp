@@ -28,7 +28,8 @@ struct Truth {
 };
 /// Error (input) if the group is missing, holds no map of a parameter, or one of a wrong shape. A
 /// single number holds everywhere.
-Truth read_truth(const DataOptions& options, const DiskScan& scan, const std::vector<std::string>& names);
+Truth read_truth(const DataOptions& options, const DiskScan& scan,
+                 const std::vector<std::string>& names);
 
 void write_truth(EmdWriter& result, const DiskScan& scan, const Truth& truth);
 

@@ -20,16 +20,19 @@ std::string formatted(const char* format, Values... values) {
   return text;
 }
 
-std::string shape_text(const std::vector<std::size_t>& shape, const std::vector<std::string>& axes) {
+std::string shape_text(const std::vector<std::size_t>& shape,
+                       const std::vector<std::string>& axes) {
   std::string text;
   for (std::size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]) + (i < axes.size() && !axes[i].empty() ? " " + axes[i] : "");
+    text += (i ? ", " : "") + std::to_string(shape[i]) +
+            (i < axes.size() && !axes[i].empty() ? " " + axes[i] : "");
   return "(" + text + ")";
 }
 
-std::string line_of(const std::string& name, const hdf5::Item& data, const std::vector<std::string>& axes) {
-  return formatted("  %-36s %-8s ", name.c_str(), data.type.c_str()) + shape_text(data.shape, axes) +
-         (data.units.empty() ? "" : " [" + data.units + "]");
+std::string line_of(const std::string& name, const hdf5::Item& data,
+                    const std::vector<std::string>& axes) {
+  return formatted("  %-36s %-8s ", name.c_str(), data.type.c_str()) +
+         shape_text(data.shape, axes) + (data.units.empty() ? "" : " [" + data.units + "]");
 }
 
 // An EMD array is one line; its axes, and the metadata, are not shown one by one.
@@ -38,13 +41,15 @@ std::string emd_lines(const hdf5::InputFile& file, const std::string& root) {
   for (const hdf5::Item& item : file.items(root)) {
     const auto slash = item.path.rfind('/');
     const std::string node = item.path.substr(0, slash);
-    if (item.is_group || item.path.substr(slash) != "/data" || file.attribute(node, "emd_group_type") != "array")
+    if (item.is_group || item.path.substr(slash) != "/data" ||
+        file.attribute(node, "emd_group_type") != "array")
       continue;
     std::vector<std::string> axes;
     for (std::size_t i = 0; i < item.shape.size(); ++i)
       axes.push_back(file.attribute(node + "/dim" + std::to_string(i), "name"));
     const std::string note = file.attribute(node, "description");
-    text += line_of(node.substr(root.size() + 1), item, axes) + (note.empty() ? "" : ": " + note) + "\n";
+    text += line_of(node.substr(root.size() + 1), item, axes) + (note.empty() ? "" : ": " + note) +
+            "\n";
   }
   return text;
 }
@@ -56,7 +61,8 @@ std::string hdf5_info(const std::string& path) {
   const std::string provenance = root + "/metadatabundle/provenance";
   if (!root.empty() && file.has(provenance + "/git_hash"))
     text += "  made by pendel " + file.read_text(provenance + "/version") + " (" +
-            file.read_text(provenance + "/git_hash") + ") on " + file.read_text(provenance + "/date") + "\n";
+            file.read_text(provenance + "/git_hash") + ") on " +
+            file.read_text(provenance + "/date") + "\n";
   if (!root.empty()) return text + emd_lines(file, root);
   for (const hdf5::Item& item : file.items())
     text += item.is_group ? "  " + item.path + "\n" : line_of(item.path, item, {}) + "\n";
@@ -70,11 +76,12 @@ std::string cif_info(const std::string& path) {
   std::map<std::string, double> content;
   for (const Site& site : crystal.sites) content[element_symbol(site.Z)] += site.occupancy;
   std::string text = path + ": CIF" + (crystal.name.empty() ? "" : ", " + crystal.name) + "\n";
-  text += formatted("  cell      %.5g %.5g %.5g Å, %.5g %.5g %.5g°, volume %.6g Å³\n", edges[0], edges[1],
-                    edges[2], angles[0], angles[1], angles[2], crystal.cell.volume());
+  text += formatted("  cell      %.5g %.5g %.5g Å, %.5g %.5g %.5g°, volume %.6g Å³\n", edges[0],
+                    edges[1], edges[2], angles[0], angles[1], angles[2], crystal.cell.volume());
   text += "  contains ";
   for (const auto& [element, count] : content) text += " " + element + formatted("%.4g", count);
-  text += formatted("\n  %zu sites  (label, element, x, y, z, occupancy, B in Å²)\n", crystal.sites.size());
+  text += formatted("\n  %zu sites  (label, element, x, y, z, occupancy, B in Å²)\n",
+                    crystal.sites.size());
   for (const Site& site : crystal.sites) {
     const Vec3& x = site.position.v;
     text += formatted("    %-8s %-3s %9.5f %9.5f %9.5f  %6.4g %7.4g\n", site.label.c_str(),

@@ -16,10 +16,12 @@ constexpr int usage_error = 2;
 
 int run_command(int argc, char** argv) {
   CLI::App app{"Pendel: simulation and inversion of dynamical electron diffraction", "pendel"};
-  app.set_version_flag("--version", "pendel " + pendel::version() + " (" + pendel::git_hash() + ")");
+  app.set_version_flag("--version",
+                       "pendel " + pendel::version() + " (" + pendel::git_hash() + ")");
   app.require_subcommand(1);
-  app.footer("Exit status: 0 done, 2 usage or invalid study, 3 unreadable or wrong input file,\n"
-             "4 numerical failure, 130 interrupted (what is finished is kept).");
+  app.footer(
+      "Exit status: 0 done, 2 usage or invalid study, 3 unreadable or wrong input file,\n"
+      "4 numerical failure, 130 interrupted (what is finished is kept).");
 
   pendel::RunArguments arguments;
   int threads = 0;
@@ -27,12 +29,17 @@ int run_command(int argc, char** argv) {
   std::vector<std::string> plot_arguments;
 
   CLI::App* run = app.add_subcommand("run", "run a study");
-  CLI::App* check = app.add_subcommand("check", "validate a study and its input files; run nothing");
+  CLI::App* check =
+      app.add_subcommand("check", "validate a study and its input files; run nothing");
   for (CLI::App* command : {run, check}) {
     command->add_option("study", arguments.study, "YAML file")->required();
-    command->add_option("--set", arguments.settings, "replace a value: beam.energy_keV=200, "
-                                                     "specimen.layers.0.cells=12")
-        ->type_name("KEY=VALUE")->take_all()->expected(1);
+    command
+        ->add_option("--set", arguments.settings,
+                     "replace a value: beam.energy_keV=200, "
+                     "specimen.layers.0.cells=12")
+        ->type_name("KEY=VALUE")
+        ->take_all()
+        ->expected(1);
     command->add_option("-o,--output", arguments.output, "result file");
   }
   run->add_option("-j,--threads", threads, "threads; 0: every core")->check(CLI::Range(0, 4096));
@@ -41,7 +48,9 @@ int run_command(int argc, char** argv) {
   CLI::App* make = app.add_subcommand("new", "print a commented study to begin with");
   CLI::App* keys = app.add_subcommand("keys", "print every key of a kind of study");
   for (CLI::App* command : {make, keys})
-    command->add_option("kind", kind, "kind of study")->required()->check(CLI::IsMember(pendel::study_kinds()));
+    command->add_option("kind", kind, "kind of study")
+        ->required()
+        ->check(CLI::IsMember(pendel::study_kinds()));
   CLI::App* schema = app.add_subcommand("schema", "print the JSON schema of studies, for editors");
   CLI::App* show = app.add_subcommand("info", "what is in a file");
   show->add_option("file", file, "HDF5, CIF or YAML")->required();

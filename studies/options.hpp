@@ -49,7 +49,8 @@ struct CrystalOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("cif", cif, help("structure file").required());
-    v("default_B_A2", default_B_A2, help("Debye-Waller B of sites that the CIF gives none for").at_least(0));
+    v("default_B_A2", default_B_A2,
+      help("Debye-Waller B of sites that the CIF gives none for").at_least(0));
     v("modes", modes, help("displacement modes by name, for example x and y"));
   }
 };
@@ -63,7 +64,8 @@ struct LayerOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("crystal", crystal, help("name of a crystal").required());
-    v("cells", cells, help("thickness in repeats of the lattice vector along the beam").at_least(1));
+    v("cells", cells,
+      help("thickness in repeats of the lattice vector along the beam").at_least(1));
     v("thickness_A", thickness_A, help("or the thickness itself").above(0));
     v("modes", modes, help("amplitudes of displacement modes, 0 if not named"));
     v.exactly_one({"cells", "thickness_A"});
@@ -97,8 +99,10 @@ struct BeamOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("energy_keV", energy_keV, help("kinetic energy of an electron").required().range(1, 3000));
-    v("semiangle_mrad", semiangle_mrad, help("semi-angle of the illumination; 0: a plane wave").range(0, 100));
-    v("tilt_mrad", tilt_mrad, help("direction of the incident beam, the crystal fixed").range(-500, 500));
+    v("semiangle_mrad", semiangle_mrad,
+      help("semi-angle of the illumination; 0: a plane wave").range(0, 100));
+    v("tilt_mrad", tilt_mrad,
+      help("direction of the incident beam, the crystal fixed").range(-500, 500));
   }
 };
 
@@ -135,7 +139,8 @@ struct EngineOptions {
     v("kind", kind, help("auto: splitstep where the beam runs along a zone axis, else bloch"));
     v("scattering", scattering, help("table of atomic scattering factors"));
     v("absorption", absorption, help("imaginary part of the potential"));
-    v("proportional_absorption", proportional_absorption, help("U'/U of proportional absorption").range(0, 1));
+    v("proportional_absorption", proportional_absorption,
+      help("U'/U of proportional absorption").range(0, 1));
     v("absorption_strength", absorption_strength, help("factor on the absorption").at_least(0));
     v("refraction", refraction, help("the mean inner potential lengthens the wavevector"));
     v("g_max_invA", g_max_invA, help("largest |g| of a beam in the calculation").range(0.2, 20));

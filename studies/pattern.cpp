@@ -55,8 +55,8 @@ struct Plan {
     State thickest = specimen.state;
     thickest.layers[layer].thickness = *std::max_element(thicknesses.begin(), thicknesses.end());
     const double semiangle = study.beam.semiangle_mrad * 1e-3;
-    aperture = disk_aperture(
-        semiangle, disk_aperture_degree(semiangle, study.pattern.g_max_invA, total_thickness(thickest)));
+    aperture = disk_aperture(semiangle, disk_aperture_degree(semiangle, study.pattern.g_max_invA,
+                                                             total_thickness(thickest)));
   }
 };
 
@@ -113,7 +113,8 @@ void PatternStudy::run(RunContext& context) const {
   if (series) shape.insert(shape.begin(), tilts);
   Array intensity(shape), real(shape), imaginary(shape);
 
-  // One job per tilt and thickness. The axis of the illumination comes first; its amplitude is kept.
+  // One job per tilt and thickness. The axis of the illumination comes first; its amplitude is
+  // kept.
   Progress progress("pattern", long(tilts * thicknesses), context.quiet);
   parallel_for(long(tilts * thicknesses), [&](long job, int) {
     if (interrupted()) throw Error(ErrorKind::interrupted, "interrupted; nothing is written");
@@ -142,16 +143,20 @@ void PatternStudy::run(RunContext& context) const {
   result.array("intensity", intensity, "", axes,
                "mean of |amplitude|² over the illumination, incident intensity 1");
   result.array("amplitude_real", real, "", axes, "exit amplitude on the axis of the illumination");
-  result.array("amplitude_imaginary", imaginary, "", axes, "exit amplitude on the axis of the illumination");
-  result.array("hkl", beam_table(beams, plan.engine.index, true), "", {beam_axis, index_axis("index", 3)},
-               "Miller indices in the first layer's crystal", hdf5::Stored::int32);
-  result.array("g", beam_table(beams, plan.engine.index, false), "1/Å", {beam_axis, index_axis("component", 3)},
+  result.array("amplitude_imaginary", imaginary, "", axes,
+               "exit amplitude on the axis of the illumination");
+  result.array("hkl", beam_table(beams, plan.engine.index, true), "",
+               {beam_axis, index_axis("index", 3)}, "Miller indices in the first layer's crystal",
+               hdf5::Stored::int32);
+  result.array("g", beam_table(beams, plan.engine.index, false), "1/Å",
+               {beam_axis, index_axis("component", 3)},
                "scattering vector, lab x (columns), y (rows), z (along the beam)");
   Array tilt_table({tilts, 2});
   for (std::size_t i = 0; i < tilts; ++i)
     for (int axis = 0; axis < 2; ++axis)
       tilt_table(i, axis) = (plan.specimen.state.beam_tilt[axis] + plan.tilts[i][axis]) * 1e3;
-  result.array("beam_tilt", tilt_table, "mrad", {index_axis("tilt", tilts), index_axis("component", 2)},
+  result.array("beam_tilt", tilt_table, "mrad",
+               {index_axis("tilt", tilts), index_axis("component", 2)},
                "direction of the incident beam, lab x and y, the crystal fixed");
   context.save(result);
 
@@ -161,8 +166,9 @@ void PatternStudy::run(RunContext& context) const {
     return sum;
   };
   char line[120];
-  std::snprintf(line, sizeof line, "intensity in these beams: %.5f to %.5f of the incident beam; %.2f s CPU",
-                flux(0), flux(intensity.rows() - 1), context.provenance.cpu_seconds());
+  std::snprintf(line, sizeof line,
+                "intensity in these beams: %.5f to %.5f of the incident beam; %.2f s CPU", flux(0),
+                flux(intensity.rows() - 1), context.provenance.cpu_seconds());
   context.say(line);
 }
 

@@ -1,5 +1,5 @@
-// Study `pattern`: intensities and amplitudes of the diffracted beams of a specimen, for a series of
-// thicknesses and tilts (spots, rocking curves, LACBED).
+// Study `pattern`: intensities and amplitudes of the diffracted beams of a specimen, for a series
+// of thicknesses and tilts (spots, rocking curves, LACBED).
 #pragma once
 #include "studies/run_context.hpp"
 #include "studies/specimen.hpp"
@@ -12,7 +12,8 @@ struct TiltGridOptions {
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("half_width_mrad", half_width_mrad, help("from -half_width to +half_width along x and y").above(0));
+    v("half_width_mrad", half_width_mrad,
+      help("from -half_width to +half_width along x and y").above(0));
     v("points", points, help("number of tilts along each of x and y").range(2, 2000));
   }
 };
@@ -27,8 +28,10 @@ struct PatternOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("g_max_invA", g_max_invA, help("beams up to this |g| are written").above(0));
-    v("thicknesses_A", thicknesses_A, help("series of thicknesses of one layer; empty: as in the specimen").above(0));
-    v("thickness_layer", thickness_layer, help("the layer that the series changes; the first is 1").at_least(1));
+    v("thicknesses_A", thicknesses_A,
+      help("series of thicknesses of one layer; empty: as in the specimen").above(0));
+    v("thickness_layer", thickness_layer,
+      help("the layer that the series changes; the first is 1").at_least(1));
     v("tilts_mrad", tilts_mrad, help("series of tilts [x, y], added to that of the beam"));
     v("tilt_grid", tilt_grid, help("or a square of tilts"));
   }

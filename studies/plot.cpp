@@ -26,7 +26,8 @@ int run_python(const std::string& python, const std::vector<std::string>& argume
   const pid_t child = fork();
   if (child == 0) {
     std::vector<char*> argv = {const_cast<char*>(python.c_str())};
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     execvp(argv[0], argv.data());
     _exit(127);
@@ -49,7 +50,8 @@ int plot(const std::vector<std::string>& arguments) {
   const char* chosen = std::getenv("PENDEL_PYTHON");
   const std::string python = chosen && *chosen ? chosen : "python3";
   const char* others = std::getenv("PYTHONPATH");
-  const std::string path = python_directory() + (others && *others ? std::string(":") + others : "");
+  const std::string path =
+      python_directory() + (others && *others ? std::string(":") + others : "");
   setenv("PYTHONPATH", path.c_str(), 1);
   const std::string probe =
       "import importlib.util, sys; sys.exit(sum(importlib.util.find_spec(m) is None "
@@ -59,8 +61,9 @@ int plot(const std::vector<std::string>& arguments) {
     throw Error(ErrorKind::input, python + ": cannot be run; set PENDEL_PYTHON to a Python 3");
   if (missing != 0)
     throw Error(ErrorKind::input,
-                python + " lacks numpy, h5py or matplotlib, which figures need; install them, or set "
-                         "PENDEL_PYTHON to a Python that has them");
+                python +
+                    " lacks numpy, h5py or matplotlib, which figures need; install them, or set "
+                    "PENDEL_PYTHON to a Python that has them");
   std::vector<std::string> command = {"-m", "pendel_plot"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_python(python, command);

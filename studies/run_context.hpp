@@ -8,15 +8,15 @@
 namespace pendel {
 
 struct RunContext {
-  std::string output;           ///< path of the result
+  std::string output;  ///< path of the result
   bool resume = false;
   bool quiet = false;
   bool check_only = false;
   std::string effective_study;  ///< YAML with every default
   Provenance provenance;
 
-  /// Called when every input is read and known to provenance, and before the work: whether to go on.
-  /// Error if the output cannot be written or is one of the inputs.
+  /// Called when every input is read and known to provenance, and before the work: whether to go
+  /// on. Error if the output cannot be written or is one of the inputs.
   bool begin() const;
   std::string partial() const { return output + ".partial"; }
   /// SHA-256 of what decides the result: program version, study, contents of the inputs.

@@ -29,7 +29,8 @@ std::string kind_of(const AnyStudy& study) {
 AnyStudy default_study(const std::string& kind) {
   for (const AnyStudy& study : default_studies())
     if (kind_of(study) == kind) return study;
-  throw Error(ErrorKind::study, kind + ": no such kind of study; there are: " + joined(study_kinds()));
+  throw Error(ErrorKind::study,
+              kind + ": no such kind of study; there are: " + joined(study_kinds()));
 }
 
 // The kind that a study names; without one nothing else in it can be judged.
@@ -100,14 +101,16 @@ std::string new_study(const std::string& kind) {
         using Kind = std::decay_t<decltype(study)>;
         return std::string("# ") + Kind::summary +
                "\n# Run it with: pendel run FILE.yaml. Keys after # have the value shown.\n" +
-               yaml_template(describe(Kind::example(shared_directory() + "/data")), describe(study));
+               yaml_template(describe(Kind::example(shared_directory() + "/data")),
+                             describe(study));
       },
       default_study(kind));
 }
 
 std::string study_keys(const std::string& kind) {
   const AnyStudy study = default_study(kind);
-  const char* summary = std::visit([](const auto& s) { return std::decay_t<decltype(s)>::summary; }, study);
+  const char* summary =
+      std::visit([](const auto& s) { return std::decay_t<decltype(s)>::summary; }, study);
   return "## Study `" + kind + "`\n\n" + summary + "\n\n" + keys_table(described(study));
 }
 

@@ -29,8 +29,9 @@ Vec3 lowest_terms(const Vec3& uvw) {
   long divisor = 0;
   for (int i = 0; i < 3; ++i) {
     if (uvw[i] != std::round(uvw[i]))
-      throw Error(ErrorKind::study, "specimen: `cells` counts repeats along the beam direction, which "
-                                    "needs integers there; give thickness_A instead");
+      throw Error(ErrorKind::study,
+                  "specimen: `cells` counts repeats along the beam direction, which "
+                  "needs integers there; give thickness_A instead");
     divisor = std::gcd(divisor, std::lround(uvw[i]));
   }
   return uvw / double(std::max(divisor, 1L));
@@ -67,7 +68,8 @@ int state_crystal(Specimen& specimen, std::vector<std::map<std::string, double>>
 
 }  // namespace
 
-void check_specimen(const CrystalsOptions& crystals, const SpecimenOptions& specimen, Problems& problems) {
+void check_specimen(const CrystalsOptions& crystals, const SpecimenOptions& specimen,
+                    Problems& problems) {
   for (std::size_t i = 0; i < specimen.layers.size(); ++i) {
     const LayerOptions& layer = specimen.layers[i];
     const std::string path = "specimen.layers." + std::to_string(i);
@@ -109,17 +111,20 @@ Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& 
     std::map<std::string, double> modes = layer.modes;
     for (auto it = modes.begin(); it != modes.end();) it = it->second == 0 ? modes.erase(it) : ++it;
     const double thickness =
-        layer.cells ? *layer.cells * crystal.cell.cartesian({lowest_terms(uvw)}).v.norm() : *layer.thickness_A;
+        layer.cells ? *layer.cells * crystal.cell.cartesian({lowest_terms(uvw)}).v.norm()
+                    : *layer.thickness_A;
     state.layers.push_back(
         {state_crystal(specimen, amplitudes, layer.crystal, crystal, R, modes), thickness});
   }
   if (options.surface_normal) {
     const OrientedCrystal& first = state.crystals[state.layers[0].crystal];
     state.surface_normal =
-        (first.R_lab_crystal * first.crystal.cell.cartesian({*options.surface_normal}).v).normalized();
+        (first.R_lab_crystal * first.crystal.cell.cartesian({*options.surface_normal}).v)
+            .normalized();
     if (!(state.surface_normal[2] > 0.1))
-      throw Error(ErrorKind::study, "specimen.surface_normal: must point along the beam, not against "
-                                    "it or across it");
+      throw Error(ErrorKind::study,
+                  "specimen.surface_normal: must point along the beam, not against "
+                  "it or across it");
   }
   return specimen;
 }
@@ -134,7 +139,8 @@ std::string specimen_summary(const Specimen& specimen) {
     text += (i ? " / " : "") + specimen.names[layer.crystal] + thickness;
     total += layer.thickness;
   }
-  if (specimen.state.layers.size() > 1) text += ", " + number_text(std::round(total * 10) / 10) + " Å in all";
+  if (specimen.state.layers.size() > 1)
+    text += ", " + number_text(std::round(total * 10) / 10) + " Å in all";
   for (const std::string& note : specimen.notes) text += "\nnote: " + note;
   return text;
 }

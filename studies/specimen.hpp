@@ -19,8 +19,8 @@ struct Specimen {
   std::vector<std::string> names;
   /// Displacement modes by crystal and mode.
   std::map<std::string, std::map<std::string, CrystalTangent>> modes;
-  std::vector<std::string> notes;   ///< what was assumed when reading CIFs
-  std::vector<std::string> files;   ///< read
+  std::vector<std::string> notes;  ///< what was assumed when reading CIFs
+  std::vector<std::string> files;  ///< read
 };
 
 /// Names that do not exist, and directions that are none.

@@ -33,8 +33,7 @@ Node converted(const YAML::Node& yaml, const std::string& file, int depth) {
     node.kind = Node::Kind::map;
     for (const auto& pair : yaml) {
       const std::string where = place(file, pair.first.Mark());
-      if (!pair.first.IsScalar())
-        throw Error(ErrorKind::study, where + ": a key must be a word");
+      if (!pair.first.IsScalar()) throw Error(ErrorKind::study, where + ": a key must be a word");
       node.keys.push_back(pair.first.Scalar());
       node.where_key.push_back(where);
       node.items.push_back(converted(pair.second, file, depth + 1));
@@ -51,7 +50,8 @@ Node parse(const std::string& text, const std::string& file_name) {
                                         ": a second YAML document begins here; a study is one");
     return documents.empty() ? Node{} : converted(documents[0], file_name, 0);
   } catch (const YAML::Exception& error) {
-    throw Error(ErrorKind::study, place(file_name, error.mark) + ": this is not YAML: " + error.msg);
+    throw Error(ErrorKind::study,
+                place(file_name, error.mark) + ": this is not YAML: " + error.msg);
   }
 }
 
@@ -66,8 +66,9 @@ void set_everywhere(Node& node, const std::string& where) {
 Node parse_yaml(const std::string& text, const std::string& file_name) {
   Node root = parse(text, file_name);
   if (root.kind != Node::Kind::map)
-    throw Error(ErrorKind::study, file_name + ": a study is a list of `key: value`; `pendel new KIND` "
-                                              "prints one");
+    throw Error(ErrorKind::study, file_name +
+                                      ": a study is a list of `key: value`; `pendel new KIND` "
+                                      "prints one");
   return root;
 }
 
@@ -84,7 +85,8 @@ void apply_setting(Node& root, const std::string& setting) {
   const std::string where = "--set " + setting;
   const auto equals = setting.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw Error(ErrorKind::study, where + ": a setting is key=value, for example beam.energy_keV=200");
+    throw Error(ErrorKind::study,
+                where + ": a setting is key=value, for example beam.energy_keV=200");
   Node value = parse(setting.substr(equals + 1), where);
   set_everywhere(value, where);
 

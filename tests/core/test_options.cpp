@@ -9,7 +9,9 @@ using namespace pendel;
 namespace {
 
 enum class Colour { red, dark_green };
-Choices<Colour> choices(Colour) { return {{"red", Colour::red}, {"dark-green", Colour::dark_green}}; }
+Choices<Colour> choices(Colour) {
+  return {{"red", Colour::red}, {"dark-green", Colour::dark_green}};
+}
 
 struct Slab {
   std::string crystal;
@@ -75,7 +77,9 @@ BOOST_AUTO_TEST_CASE(template_comments_out_what_is_default) {
   example.count = 7;
   example.layers = {{"STO", 30, {}}};
   const std::string text = yaml_template(describe(example), describe(Options{}));
-  const auto has = [&](const std::string& line) { return ("\n" + text).find("\n" + line) != std::string::npos; };
+  const auto has = [&](const std::string& line) {
+    return ("\n" + text).find("\n" + line) != std::string::npos;
+  };
   BOOST_TEST(has("study: sample  "));
   BOOST_TEST(has("count: 7"));
   BOOST_TEST(has("# colour: dark-green"));
@@ -89,8 +93,9 @@ BOOST_AUTO_TEST_CASE(template_comments_out_what_is_default) {
 
 BOOST_AUTO_TEST_CASE(reference_table) {
   const std::string table = keys_table(describe(Options{}));
-  BOOST_TEST(table.find("| `colour` | red, dark-green |  |  | dark-green | colour of the thing |") !=
-             std::string::npos);
+  BOOST_TEST(
+      table.find("| `colour` | red, dark-green |  |  | dark-green | colour of the thing |") !=
+      std::string::npos);
   BOOST_TEST(table.find("| `layers[].thickness_A` | number | Å | above 0 | 0 | thickness |") !=
              std::string::npos);
   BOOST_TEST(table.find("| `layers[].modes` | names, each with number |") != std::string::npos);
@@ -102,8 +107,9 @@ BOOST_AUTO_TEST_CASE(schema) {
   BOOST_TEST(json.find("\"colour\":{\"enum\":[\"red\",\"dark-green\"]") != std::string::npos);
   BOOST_TEST(json.find("\"exclusiveMinimum\":0") != std::string::npos);
   BOOST_TEST(json.find("\"required\":[\"study\"]") != std::string::npos);
-  BOOST_TEST(json.find("{\"oneOf\":[{\"required\":[\"dose\"]},{\"required\":[\"angles_mrad\"]}]}") !=
-             std::string::npos);
+  BOOST_TEST(
+      json.find("{\"oneOf\":[{\"required\":[\"dose\"]},{\"required\":[\"angles_mrad\"]}]}") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(units_are_the_end_of_a_key) {
@@ -127,7 +133,8 @@ BOOST_AUTO_TEST_CASE(numbers) {
   long long i = 0;
   BOOST_TEST(parse_number("+1.5e3", x));
   BOOST_TEST(x == 1500);
-  for (const char* wrong : {"1.5x", "", "nan", "inf", "1,5", "0x10"}) BOOST_TEST(!parse_number(wrong, x));
+  for (const char* wrong : {"1.5x", "", "nan", "inf", "1,5", "0x10"})
+    BOOST_TEST(!parse_number(wrong, x));
   BOOST_TEST(parse_integer("-4", i));
   BOOST_TEST(!parse_integer("4.0", i));
 }

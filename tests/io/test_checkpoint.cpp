@@ -98,8 +98,9 @@ BOOST_FIXTURE_TEST_CASE(another_study_is_refused, Place) {
   { Checkpoint(path, study, 3, false).append(0, row(0)); }
   BOOST_TEST(refusal(path, other, 3).find("belongs to another study") != std::string::npos);
   BOOST_TEST(refusal(path, study, 4).find("belongs to another study") != std::string::npos);
-  write("some quite ordinary text that is longer than the header of a checkpoint, which is a hundred "
-        "bytes and a few more than that");
+  write(
+      "some quite ordinary text that is longer than the header of a checkpoint, which is a hundred "
+      "bytes and a few more than that");
   BOOST_TEST(refusal(path, study, 3).find("this is not a checkpoint") != std::string::npos);
 }
 

@@ -47,10 +47,12 @@ BOOST_FIXTURE_TEST_CASE(arrays_and_metadata_read_back, Place) {
   EmdWriter writer("pendel");
   const Array map = counting({3, 4});
   const Array large = counting({20, 30, 40});  // compressed
-  writer.array("parameters/tilt", map, "mrad", {index_axis("row", 3), {"column", "Å", {0, 2, 4, 6}}}, "x");
-  writer.array("large", large, "", {index_axis("a", 20), index_axis("b", 30), index_axis("c", 40)}, "",
-               hdf5::Stored::float32);
-  writer.metadata("study", {{"yaml", "a: µ\n"}, {"seed", 3.0}, {"inputs", std::vector<std::string>{"p", "q"}}});
+  writer.array("parameters/tilt", map, "mrad",
+               {index_axis("row", 3), {"column", "Å", {0, 2, 4, 6}}}, "x");
+  writer.array("large", large, "", {index_axis("a", 20), index_axis("b", 30), index_axis("c", 40)},
+               "", hdf5::Stored::float32);
+  writer.metadata(
+      "study", {{"yaml", "a: µ\n"}, {"seed", 3.0}, {"inputs", std::vector<std::string>{"p", "q"}}});
   writer.metadata("provenance", Provenance().dictionary());
   writer.save(path);
   const hdf5::InputFile file(path);
@@ -76,9 +78,11 @@ BOOST_FIXTURE_TEST_CASE(arrays_and_metadata_read_back, Place) {
 }
 
 BOOST_FIXTURE_TEST_CASE(failures_name_file_and_dataset, Place) {
-  BOOST_TEST(contains(error_of([&] { hdf5::InputFile file(path); }), path + ": there is no such file"));
+  BOOST_TEST(
+      contains(error_of([&] { hdf5::InputFile file(path); }), path + ": there is no such file"));
   std::ofstream(path) << "not HDF5 at all";
-  BOOST_TEST(contains(error_of([&] { hdf5::InputFile file(path); }), path + ": this is not an HDF5 file"));
+  BOOST_TEST(
+      contains(error_of([&] { hdf5::InputFile file(path); }), path + ": this is not an HDF5 file"));
   hdf5::OutputFile out;
   out.write("/counts", counting({100, 100}));
   out.write_text("/words", "some");
@@ -87,7 +91,8 @@ BOOST_FIXTURE_TEST_CASE(failures_name_file_and_dataset, Place) {
     const hdf5::InputFile file(path);
     BOOST_TEST(contains(error_of([&] { file.read("count"); }),
                         path + ": count: there is no such dataset; the file has: /counts, /words"));
-    BOOST_TEST(contains(error_of([&] { file.read("words"); }), "words: holds text values; numbers"));
+    BOOST_TEST(
+        contains(error_of([&] { file.read("words"); }), "words: holds text values; numbers"));
     BOOST_TEST(contains(error_of([&] { file.read("/"); }), "/: this is not a dataset"));
     BOOST_TEST(contains(error_of([&] { file.read_text("counts"); }), "counts: is not one text"));
   }

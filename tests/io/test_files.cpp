@@ -29,7 +29,8 @@ BOOST_AUTO_TEST_CASE(crc32_vector) {
 }
 
 BOOST_AUTO_TEST_CASE(sha256_of_a_file) {
-  const std::string path = (fs::temp_directory_path() / ("pendel_sha_" + std::to_string(getpid()))).string();
+  const std::string path =
+      (fs::temp_directory_path() / ("pendel_sha_" + std::to_string(getpid()))).string();
   std::ofstream(path) << "abc";
   BOOST_TEST(sha256_of_file(path) == sha256("abc"));
   fs::remove(path);
@@ -37,7 +38,8 @@ BOOST_AUTO_TEST_CASE(sha256_of_a_file) {
 }
 
 BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_the_old_file) {
-  const fs::path directory = fs::temp_directory_path() / ("pendel_files_" + std::to_string(getpid()));
+  const fs::path directory =
+      fs::temp_directory_path() / ("pendel_files_" + std::to_string(getpid()));
   fs::create_directory(directory);
   const std::string path = (directory / "a").string();
   write_whole_file(path, "old", 3);
@@ -47,9 +49,11 @@ BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_the_old_file) {
   const rlimit small{1000, before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
   const std::string large(5000, 'x');
-  BOOST_CHECK_EXCEPTION(write_whole_file(path, large.data(), large.size()), Error, [](const Error& e) {
-    return e.exit_status() == 3 && std::string(e.what()).find("cannot be written") != std::string::npos;
-  });
+  BOOST_CHECK_EXCEPTION(
+      write_whole_file(path, large.data(), large.size()), Error, [](const Error& e) {
+        return e.exit_status() == 3 &&
+               std::string(e.what()).find("cannot be written") != std::string::npos;
+      });
   setrlimit(RLIMIT_FSIZE, &before);
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();

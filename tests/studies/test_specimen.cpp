@@ -38,8 +38,10 @@ BOOST_FIXTURE_TEST_CASE(cells_are_repeats_along_the_beam, Study) {
   specimen.layers[2].cells.reset();
   specimen.layers[2].thickness_A = 33;
   const Specimen made = build();
-  BOOST_TEST(made.state.layers[0].thickness == 39.05, boost::test_tools::tolerance(1e-12));  // a = 3.905 Å
-  BOOST_TEST(made.state.layers[1].thickness == 40.0, boost::test_tools::tolerance(1e-12));   // c = 4 Å
+  BOOST_TEST(made.state.layers[0].thickness == 39.05,
+             boost::test_tools::tolerance(1e-12));  // a = 3.905 Å
+  BOOST_TEST(made.state.layers[1].thickness == 40.0,
+             boost::test_tools::tolerance(1e-12));  // c = 4 Å
   BOOST_TEST(made.state.layers[2].thickness == 33.0);
   // [0 0 2] is the same direction and the same repeat
   specimen.beam_direction = Vec3(0, 0, 2);
@@ -58,7 +60,8 @@ BOOST_FIXTURE_TEST_CASE(a_crystal_is_made_once_per_amplitude, Study) {
   const Crystal &plain = made.state.crystals[1].crystal, &polar = made.state.crystals[2].crystal;
   const CrystalTangent& mode = made.modes.at("PTO").at("x");
   for (std::size_t i = 0; i < plain.sites.size(); ++i) {
-    const Vec3 shift = polar.cell.cartesian(polar.sites[i].position).v - plain.cell.cartesian(plain.sites[i].position).v;
+    const Vec3 shift = polar.cell.cartesian(polar.sites[i].position).v -
+                       plain.cell.cartesian(plain.sites[i].position).v;
     BOOST_TEST((shift - 0.5 * mode.displacement[i]).norm() < 1e-12);
   }
   BOOST_TEST(mode.displacement[1].norm() > 0.05);  // Ti moves by some 0.1 Å
@@ -109,7 +112,8 @@ BOOST_FIXTURE_TEST_CASE(names_that_do_not_exist, Study) {
   Problems problems(root);
   check_specimen(crystals, specimen, problems);
   BOOST_REQUIRE(problems.list().size() == 2);
-  BOOST_TEST(problems.list()[0] == ": specimen.layers.0.crystal: there is no 'STP'; there are: PTO, STO; "
-                                   "did you mean STO?");
+  BOOST_TEST(problems.list()[0] ==
+             ": specimen.layers.0.crystal: there is no 'STP'; there are: PTO, STO; "
+             "did you mean STO?");
   BOOST_TEST(problems.list()[1] == ": specimen.layers.1.modes.z: there is no 'z'; there are: x, y");
 }

@@ -9,7 +9,9 @@ using namespace pendel;
 namespace {
 
 enum class Engine { bloch, splitstep };
-Choices<Engine> choices(Engine) { return {{"bloch", Engine::bloch}, {"splitstep", Engine::splitstep}}; }
+Choices<Engine> choices(Engine) {
+  return {{"bloch", Engine::bloch}, {"splitstep", Engine::splitstep}};
+}
 
 struct Slab {
   std::string crystal;
@@ -129,13 +131,17 @@ BOOST_AUTO_TEST_CASE(each_mistake_has_place_reason_and_advice) {
   one_problem("colour: 200", "s.yaml:2:1: colour: unknown key; allowed here: " + keys);
   one_problem("fast: true\nfast: false", "s.yaml:3:1: fast: the key is given twice; remove one");
   one_problem("modes: {x: 1, x: 2}", "s.yaml:2:15: modes.x: the key is given twice; remove one");
-  one_problem("energy_keV: much", "s.yaml:2:13: energy_keV: is 'much'; allowed: a number 1 to 3000");
+  one_problem("energy_keV: much",
+              "s.yaml:2:13: energy_keV: is 'much'; allowed: a number 1 to 3000");
   one_problem("energy_keV: 0.5", "s.yaml:2:13: energy_keV: is '0.5'; allowed: a number 1 to 3000");
-  one_problem("energy_keV: .nan", "s.yaml:2:13: energy_keV: is '.nan'; allowed: a number 1 to 3000");
+  one_problem("energy_keV: .nan",
+              "s.yaml:2:13: energy_keV: is '.nan'; allowed: a number 1 to 3000");
   one_problem("energy_keV: [1]", "s.yaml:2:13: energy_keV: is a list; allowed: a number 1 to 3000");
-  one_problem("engine: splitstp", "s.yaml:2:9: engine: is 'splitstp'; allowed: bloch, splitstep; "
-                                  "did you mean splitstep?");
-  one_problem("engine: {a: 1}", "s.yaml:2:9: engine: is a group of keys; allowed: bloch, splitstep");
+  one_problem("engine: splitstp",
+              "s.yaml:2:9: engine: is 'splitstp'; allowed: bloch, splitstep; "
+              "did you mean splitstep?");
+  one_problem("engine: {a: 1}",
+              "s.yaml:2:9: engine: is a group of keys; allowed: bloch, splitstep");
   one_problem("fast: yes", "s.yaml:2:7: fast: is 'yes'; allowed: true, false");
   one_problem("tilt_mrad: [1]",
               "s.yaml:2:12: tilt_mrad: has 1 elements; a list of 2 numbers is needed");
@@ -144,8 +150,9 @@ BOOST_AUTO_TEST_CASE(each_mistake_has_place_reason_and_advice) {
   one_problem("modes: 3", "s.yaml:2:8: modes: is '3'; allowed: names, each with its value");
   one_problem("scale: {range: [2, 1]}",
               "s.yaml:2:16: scale.range: must increase: [lowest, highest]");
-  one_problem("scale: fixd", "s.yaml:2:8: scale: is 'fixd'; allowed: keys with values, "
-                             "{key: value, ...}, or the word fixed");
+  one_problem("scale: fixd",
+              "s.yaml:2:8: scale: is 'fixd'; allowed: keys with values, "
+              "{key: value, ...}, or the word fixed");
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_in_lists_and_groups) {
@@ -178,7 +185,8 @@ BOOST_AUTO_TEST_CASE(a_misspelt_key_is_not_missing_too) {
 }
 
 BOOST_AUTO_TEST_CASE(all_problems_are_reported_at_once) {
-  BOOST_TEST(read("energy_keV: x\nengine: y\nlayers: [{crystal: A, cels: 1}]\n").problems.size() == 3u);
+  BOOST_TEST(read("energy_keV: x\nengine: y\nlayers: [{crystal: A, cels: 1}]\n").problems.size() ==
+             3u);
 }
 
 BOOST_AUTO_TEST_CASE(off_word_leaves_an_optional_unset) {
@@ -202,7 +210,8 @@ BOOST_AUTO_TEST_CASE(settings) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_yaml) {
-  BOOST_TEST(error_of("a: [1, 2\nb: 3") == "s.yaml:2:2: this is not YAML: end of sequence flow not found");
+  BOOST_TEST(error_of("a: [1, 2\nb: 3") ==
+             "s.yaml:2:2: this is not YAML: end of sequence flow not found");
   BOOST_TEST(error_of("").find("s.yaml: a study is a list of") == 0u);
   BOOST_TEST(error_of("[1, 2]").find("s.yaml: a study is a list of") == 0u);
   BOOST_TEST(error_of("a: 1\n---\nb: 2").find("s.yaml:3:1: a second YAML document") == 0u);
