@@ -46,10 +46,11 @@ int run_command(int argc, char** argv) {
   run->add_flag("--resume", arguments.resume, "continue an interrupted run");
   run->add_flag("-q,--quiet", arguments.quiet, "print nothing but errors");
   CLI::App* make = app.add_subcommand("new", "print a commented study to begin with");
-  CLI::App* keys = app.add_subcommand("keys", "print every key of a kind of study");
+  CLI::App* keys =
+      app.add_subcommand("keys", "print every key of a kind of study, or of all kinds");
   for (CLI::App* command : {make, keys})
     command->add_option("kind", kind, "kind of study")
-        ->required()
+        ->required(command == make)
         ->check(CLI::IsMember(pendel::study_kinds()));
   CLI::App* schema = app.add_subcommand("schema", "print the JSON schema of studies, for editors");
   CLI::App* show = app.add_subcommand("info", "what is in a file");
@@ -72,7 +73,8 @@ int run_command(int argc, char** argv) {
     std::puts("the study and its inputs are valid");
   }
   if (*make) std::fputs(pendel::new_study(kind).c_str(), stdout);
-  if (*keys) std::fputs(pendel::study_keys(kind).c_str(), stdout);
+  if (*keys)
+    std::fputs((kind.empty() ? pendel::all_keys() : pendel::study_keys(kind)).c_str(), stdout);
   if (*schema) std::fputs(pendel::study_schema().c_str(), stdout);
   if (*show) pendel::info(file);
   return *plot ? pendel::plot(plot->remaining()) : 0;

@@ -114,6 +114,18 @@ std::string study_keys(const std::string& kind) {
   return "## Study `" + kind + "`\n\n" + summary + "\n\n" + keys_table(described(study));
 }
 
+std::string all_keys() {
+  std::string text =
+      "# Studies\n\nEvery key of every kind of study; made by `pendel keys > docs/studies.md`.\n"
+      "`key[]` stands for the elements of a list, `key.NAME` for entries whose names are free. "
+      "Units are "
+      "the ends of keys.\n`--set key=value` replaces a value from the command line, with list "
+      "indices "
+      "from 0: `--set specimen.layers.0.cells=12`.\n";
+  for (const std::string& kind : study_kinds()) text += "\n" + study_keys(kind);
+  return text;
+}
+
 std::string study_schema() {
   std::vector<Field> kinds;
   for (const AnyStudy& study : default_studies()) kinds.push_back(described(study));

@@ -25,6 +25,8 @@ std::string shared_directory();
 /// A commented, runnable YAML file; the reference table; the JSON schema of all kinds.
 std::string new_study(const std::string& kind);
 std::string study_keys(const std::string& kind);
+/// The tables of all kinds: docs/studies.md.
+std::string all_keys();
 std::string study_schema();
 
 /// Prints what is in a file that Pendel reads: HDF5, CIF or a study.

@@ -53,6 +53,9 @@ class Command(unittest.TestCase):
             self.assertIn("| `specimen.layers[].thickness_A` | number | Å | above 0 |", keys)
             rows = [line for line in keys.splitlines() if line.startswith("| `")]
             self.assertEqual({line.count(" | ") for line in rows}, {5})
+        documented = (command.SOURCE / "docs" / "studies.md").read_text()
+        self.assertEqual(documented, self.run_pendel("keys").stdout,
+                         "docs/studies.md is out of date: pendel keys > docs/studies.md")
         schema = json.loads(self.run_pendel("schema").stdout)
         self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "fit"])
 
@@ -99,7 +102,7 @@ class Command(unittest.TestCase):
     def test_pattern_of_a_polar_stack_against_an_independent_multislice(self):
         with h5py.File(command.SOURCE / "data" / "scans" / "sto_pto_trilayers.h5") as scan:
             truth = {name: values[()] for name, values in scan["truth"].items()}
-            hkl, intensity = scan["hkl"][()], scan["intensity"][()]
+            hkl, counts = scan["hkl"][()], scan["counts"][()]
         for position, direction in ((0, "beam_direction: [0, 0, 1]"), (7, "zone_axis: [0, 0, -1]")):
             value = {name: float(values[position]) for name, values in truth.items()}
             layers = [f"{{crystal: {name}, thickness_A: {value[f'thickness_A.{number}']}}}"
@@ -127,10 +130,11 @@ pattern: {{g_max_invA: 1.21}}
                 beams = map(tuple, file["pendel/hkl/data"][()])
                 found = dict(zip(beams, file["pendel/intensity/data"][0]))
             calculated = np.array([found[tuple(index)] for index in hkl])
-            expected = intensity[position]
-            # The two discretise the potential differently and the aperture by 4 or 61 directions: 1 %.
-            # A wrong sign of tilt or displacement gives more than 10 %.
-            self.assertLess(np.abs(calculated - expected).sum() / expected.sum(), 0.01)
+            # Counts of 1e5 electrons on a background of 2. χ² per disk has a spread of 0.17 by chance;
+            # a wrong sign of tilt or displacement makes it more than 100.
+            expected = 1e5 * value["scale"] * calculated + 2
+            chi2 = ((counts[position] - expected) ** 2 / expected).mean()
+            self.assertLess(chi2, 1 + 5 * 0.17)
 
     def test_tilt_series(self):
         (self.folder / "p.yaml").write_text(command.PATTERN.replace("TILTS", "[[1, 0], [-1, 0], [0, 0]]"))
@@ -198,6 +202,17 @@ pattern: {{g_max_invA: 1.21}}
             error = file["pendel/errors/thickness_A.1/data"][0]
         self.assertLess(error, 0.2)
         self.assertAlmostEqual(thickness, 30 * 3.9045, delta=4 * error + 0.05)
+
+    def test_info(self):
+        self.fit()
+        text = self.run_pendel("info", command.CIF / "SrTiO3.cif").stdout
+        self.assertRegex(text, r"cell +3\.90\d* 3\.90\d* 3\.90\d* Å, 90 90 90°")
+        self.assertRegex(text, r"contains +O3 Sr1 Ti1")
+        self.assertRegex(self.run_pendel("info", "scan.h5").stdout, r"/intensity +float64 +\(2, 3, 29\)")
+        self.assertIn("fit: 6 positions, 29 disks", self.run_pendel("info", "fit.yaml").stdout)
+        self.assertFalse((self.folder / "fit.h5").exists())
+        (self.folder / "fit.txt").write_text("x")
+        self.fails(3, "^fit.txt: is neither HDF5 nor", "info", "fit.txt")
 
     # --- what is wrong
 
