@@ -22,7 +22,9 @@ double residual(Noise noise, double data, double variance, double m, double* der
     }
     return x * root;
   }
-  const double deviance = 2 * (data > 0 ? data * (x - std::log1p(x)) : m);
+  // log1p is exact for small x, the logarithm of the ratio for x near -1
+  const double excess = std::abs(x) < 0.5 ? data * (x - std::log1p(x)) : m - data + data * std::log(data / m);
+  const double deviance = 2 * (data > 0 ? excess : m);
   const double r = (m > data ? 1 : -1) * std::sqrt(deviance);
   if (derivative) *derivative = (1 - data / m) / r;
   return r;

@@ -45,8 +45,8 @@ Aperture disk_aperture(double semiangle, int degree) {
     add_ring(aperture, semiangle * std::sqrt(2 * (27 - 3 * root) / 104), 4, 0.5, (551 + 41 * root) / 6264);
     add_ring(aperture, semiangle * std::sqrt(2 * (27 + 3 * root) / 104), 4, 0.5, (551 - 41 * root) / 6264);
   } else {
-    // The mean over the disk is the mean over r² in [0, 1] of ring means: degree 2n-1 in r².
-    const int rings = (degree + 3) / 4, count = degree + 1;
+    // The mean over the disk is the mean over r² in [0, 1] of ring means: n rings are exact to degree 2n-1 in r².
+    const int rings = (degree / 2 + 2) / 2, count = degree + 1;
     Eigen::VectorXd nodes, weights;
     gauss_legendre(rings, nodes, weights);
     for (int i = 0; i < rings; ++i)

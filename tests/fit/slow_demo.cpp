@@ -1,0 +1,130 @@
+// Whole fits against independent multislice simulations (data/scans): the vortex scan of the
+// demonstration and sixty trilayers with seven free parameters.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <ctime>
+
+#include "fit/scan_fit.hpp"
+#include "model/surrogate.hpp"
+#include "tests/model/demo_stack.hpp"
+
+using namespace pendel;
+using namespace pendel::test;
+
+namespace {
+
+double cpu_seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
+
+struct Comparison {
+  double rms[7] = {}, limit[7] = {};  // limit: Cramér-Rao
+  double true_basin = 0;              // share of positions
+};
+
+/// A position is in the true basin if every parameter is within half the distance at which another basin
+/// was ever seen: 0.5 mrad, 0.2, 8 Å (two cells).
+Comparison compare(const std::vector<PositionFit>& fits, const std::vector<Eigen::VectorXd>& truth, int n) {
+  const double basin[7] = {0.5, 0.5, 0.2, 0.2, 8, 8, 8};
+  Comparison result;
+  int inside = 0;
+  for (std::size_t i = 0; i < fits.size(); ++i) {
+    bool good = true;
+    for (int k = 0; k < n; ++k) good = good && std::abs(fits[i].solution.values[k] - truth[i][k]) < basin[k];
+    if (!good) continue;
+    ++inside;
+    for (int k = 0; k < n; ++k) {
+      result.rms[k] += std::pow(fits[i].solution.values[k] - truth[i][k], 2);
+      result.limit[k] += fits[i].covariance(k, k) / fits[i].cramer_rao_factor;
+    }
+  }
+  for (int k = 0; k < n; ++k) {
+    result.rms[k] = std::sqrt(result.rms[k] / inside);
+    result.limit[k] = std::sqrt(result.limit[k] / inside);
+  }
+  result.true_basin = double(inside) / double(fits.size());
+  return result;
+}
+
+void report(const std::string& what, const Comparison& c, int n) {
+  std::string line = what + ": true basin " + std::to_string(c.true_basin) + "; rms (Cramér-Rao limit)";
+  for (int k = 0; k < n; ++k) line += " " + std::to_string(c.rms[k]) + " (" + std::to_string(c.limit[k]) + ")";
+  BOOST_TEST_MESSAGE(line);
+}
+
+void check_rms(const Comparison& c, int n) {
+  const double target[7] = {0.05, 0.05, 0.02, 0.02, 1, 1, 1};
+  for (int k = 0; k < n; ++k) BOOST_TEST(c.rms[k] <= target[k]);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(vortex_scan) {
+  const DemoStack stack;
+  const DemoScan scan("sto_pto_vortex.h5");
+  const double start = cpu_seconds();
+  const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
+                           stack.parameters(5, 1.2, {0}, 2 * 3.905), 1.75e-3, 3);
+  const Surrogate surrogate(exact, {});
+  const StartTable table(surrogate, 3000);
+  FitOptions options;
+  const auto clean = fit_scan(surrogate, table, scan.expected, options);
+  const double per_position = (cpu_seconds() - start) / double(scan.expected.size());
+  BOOST_TEST_MESSAGE("CPU per position, surrogate and start search included: " << 1e3 * per_position << " ms");
+  const Comparison noise_free = compare(clean, scan.truth, 5);
+  report("noise-free", noise_free, 5);
+  BOOST_TEST(noise_free.true_basin >= 0.99);
+  check_rms(noise_free, 5);
+
+  options.nuisance.background_upper = 20;
+  const auto noisy = fit_scan(surrogate, table, scan.counts, options);
+  const Comparison counted = compare(noisy, scan.truth, 5);
+  report("counts", counted, 5);
+  BOOST_TEST(counted.true_basin >= 0.99);
+  for (int k = 0; k < 5; ++k) BOOST_TEST(counted.rms[k] <= 1.5 * counted.limit[k]);
+  // Residuals of the truth, normalised by the error bars, spread as a standard normal would; the model's
+  // own error (two slices per cell against the reference's) adds to thickness.
+  for (int k = 0; k < 5; ++k) {
+    double square = 0;
+    for (std::size_t i = 0; i < noisy.size(); ++i)
+      square += std::pow(noisy[i].solution.values[k] - scan.truth[i][k], 2) / noisy[i].covariance(k, k);
+    const double spread = std::sqrt(square / double(noisy.size()));
+    BOOST_TEST_MESSAGE("normalised residual of parameter " << k << ": spread " << spread);
+    BOOST_TEST(spread > 0.8);
+    BOOST_TEST(spread < 1.4);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shared_thicknesses_from_a_wrong_start) {
+  // The PbTiO3 layer's thickness, of which only the range 14 to 18 cells is given, from ten positions.
+  const DemoStack stack;
+  const DemoScan scan("sto_pto_vortex.h5");
+  const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
+                           stack.parameters(5, 1.2, {0, 1}, 2 * 3.905), 1.75e-3, 3);
+  const StartTable table(exact, 1500);
+  FitOptions options;
+  options.nuisance.background_upper = 20;
+  std::vector<DiskData> some;
+  for (int i = 0; i < 10; ++i) some.push_back(scan.counts[i * 19]);
+  const SharedFit shared = fit_shared(exact, table, {5}, some, options);
+  BOOST_TEST_MESSAGE("PbTiO3 thickness " << shared.values[0] << " ± " << shared.errors[0] << " Å, true 64");
+  BOOST_TEST(shared.converged);
+  // statistical error and the model's own, 0.2 Å
+  BOOST_TEST(std::abs(shared.values[0] - 64) < 3 * shared.errors[0] + 0.4);
+}
+
+BOOST_AUTO_TEST_CASE(sixty_trilayers_with_seven_free_parameters) {
+  const DemoStack stack;
+  const DemoScan scan("sto_pto_trilayers.h5");
+  // 11.5 to 20.5 cells, |tilt| <= 9 mrad, |rho| <= 1.3: what is known are the ranges.
+  const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
+                           stack.parameters(9, 1.3, {0, 1, 2}, 4.5 * 3.905), 1.75e-3, 3);
+  const StartTable table(exact, 2000);
+  FitOptions options;
+  options.starts = 6;
+  const double start = cpu_seconds();
+  const auto fits = fit_scan(exact, table, scan.expected, options);
+  BOOST_TEST_MESSAGE("CPU per trilayer: " << (cpu_seconds() - start) / double(fits.size()) << " s");
+  const Comparison comparison = compare(fits, scan.truth, 7);
+  report("trilayers", comparison, 7);
+  BOOST_TEST(comparison.true_basin >= 0.9);
+  check_rms(comparison, 7);
+}
