@@ -1,0 +1,167 @@
+// The split-step engine against an independent multislice program: three crystals, two energies, tilts
+// up to 10 mrad, thicknesses up to 400 Å. A part of its results lies in tests/data/multislice (see the
+// README there); where the whole file is found, samples of all twelve sets are compared too. The table
+// of docs/accuracy.md is printed by
+//   sim_slow_multislice_reference --log_level=test_suite --run_test=table -- table
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <fstream>
+#include <iomanip>
+#include <sstream>
+
+#include "derivative_check.hpp"
+#include "io/hdf5.hpp"
+#include "sim/splitstep.hpp"
+
+using namespace pendel;
+using namespace pendel::test;
+
+namespace {
+
+const std::string part = PENDEL_SOURCE_DIR "/tests/data/multislice/bragg_thickness.h5";
+const std::string whole =
+    PENDEL_SOURCE_DIR "/../shared/reference/multislice/bragg_thickness.h5";
+
+// Agreement that users may rely on up to 400 Å. The reference's own convergence error is below 2e-5.
+constexpr double tolerance = 2e-4;
+
+/// The orthogonal cells of the reference: edges along lab x, y, z.
+Crystal crystal_of(const std::string& name) {
+  if (name == "SrTiO3_001") return strontium_titanate();
+  if (name == "PbTiO3_100") {  // lab x, y, z = b, c, a
+    Crystal crystal = lead_titanate();
+    crystal.cell = Cell(3.904, 4.152, 3.904, 90, 90, 90);
+    for (Site& atom : crystal.sites) {
+      const Vec3 p = atom.position.v;
+      atom.position.v = {p[1], p[2], p[0]};
+    }
+    return crystal;
+  }
+  BOOST_REQUIRE_EQUAL(name, "Si_110");  // lab x, y, z = [-110]/2, [001], [110]/2
+  const double a = 5.431, edge = a / std::sqrt(2.0), B = 0.4668;
+  return {"Si",
+          Cell(edge, a, edge, 90, 90, 90),
+          {site(14, 0, 0, 0, B), site(14, 0, .25, .5, B), site(14, .5, .5, .5, B),
+           site(14, .5, .75, 0, B)}};
+}
+
+struct Differences {
+  double intensity = 0, amplitude = 0;  // largest over tilts, thicknesses, beams
+};
+
+/// Every `stride`-th combination of tilt and thickness of a set "crystal/energy/table/dw".
+Differences compare(const hdf5::InputFile& file, const std::string& set, int stride,
+                    const SplitStepOptions& given) {
+  std::string crystal, energy, table;
+  std::istringstream words(set);
+  std::getline(words, crystal, '/');
+  std::getline(words, energy, '/');
+  std::getline(words, table, '/');
+
+  const Array tilt = file.read(set + "/tilt_mrad"), thickness = file.read(set + "/thickness_A"),
+              hk = file.read(set + "/hk"), intensity = file.read(set + "/intensity"),
+              re = file.read(set + "/amp_re"), im = file.read(set + "/amp_im");
+  State state;
+  state.energy_keV = std::stod(energy);
+  state.crystals = {{crystal_of(crystal), Mat3::Identity()}};
+  state.layers = {{0, 0}};
+  std::vector<Hkl> beams;
+  for (std::size_t g = 0; g < hk.rows(); ++g) beams.push_back({int(hk(g, 0)), int(hk(g, 1)), 0});
+  SplitStepOptions used = given;
+  used.refraction = false;  // U_0 in the potential, as there
+  used.potential.table = table == "lobato" ? ScatteringTable::lobato : ScatteringTable::kirkland;
+  const SplitStep engine(state, beams_from_hkl(state, beams), used);
+
+  Differences result;
+  int combination = 0;
+  for (std::size_t i = 0; i < tilt.rows(); ++i)
+    for (std::size_t j = 0; j < thickness.size(); ++j) {
+      const double t = thickness.values[j];
+      if (t > 400 || combination++ % stride != 0) continue;
+      // Theirs is the paraxial equation with K_t = k0 tan θ and k0 in the place of K_n.
+      const Vec2 tangents(std::tan(tilt(i, 0) * 1e-3), std::tan(tilt(i, 1) * 1e-3));
+      state.beam_tilt = tangents.array().asin();
+      state.layers[0].thickness = t * std::sqrt(1 - tangents.squaredNorm());
+      ExitWaves waves;
+      engine.exit_waves(state, {Vec2(0, 0)}, {}, waves);
+      const std::size_t row = i * thickness.size() + j;
+      for (std::size_t g = 0; g < beams.size(); ++g) {
+        const complex psi = waves.psi(g, 0);
+        result.intensity = std::max(result.intensity, std::abs(std::norm(psi) - intensity(row, g)));
+        result.amplitude = std::max(result.amplitude,
+                                    std::abs(psi - complex(re(row, g), im(row, g))));
+      }
+    }
+  BOOST_REQUIRE(combination > 0);
+  return result;
+}
+
+std::vector<std::string> sets_of(const hdf5::InputFile& file) {
+  std::vector<std::string> sets;
+  const std::string last = "/intensity";
+  for (const hdf5::Item& item : file.items()) {
+    const std::size_t end = item.path.size() - std::min(item.path.size(), last.size());
+    if (item.path.substr(end) == last) sets.push_back(item.path.substr(1, end - 1));
+  }
+  return sets;
+}
+
+SplitStepOptions options(double g_max, double slice, bool zero_order_only = false) {
+  SplitStepOptions result;
+  result.g_max = g_max;
+  result.slice_A = slice;
+  result.zero_order_only = zero_order_only;
+  return result;
+}
+
+bool is_there(const std::string& path) {
+  const bool found = std::ifstream(path).good();
+  if (!found) BOOST_TEST_MESSAGE("    skipped: " << path << " is not there");
+  return found;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(part_of_the_reference) {
+  const hdf5::InputFile file(part);
+  const auto sets = sets_of(file);
+  BOOST_REQUIRE_EQUAL(sets.size(), 4u);
+  for (const std::string& set : sets)
+    BOOST_TEST_CONTEXT(set) {
+      const Differences near = compare(file, set, 1, options(5, 0.25));
+      const Differences nearer = compare(file, set, 1, options(6, 0.125));
+      BOOST_TEST_MESSAGE("    " << set << ": " << near.intensity << ", finer " << nearer.intensity
+                                << " (in amplitude " << nearer.amplitude << ")");
+      BOOST_TEST(near.intensity < tolerance);
+      BOOST_TEST(nearer.intensity < 1e-5);  // a tenth: the same limit; measured 3e-6
+      BOOST_TEST(nearer.amplitude < 2e-5);  // phases too
+    }
+}
+
+BOOST_AUTO_TEST_CASE(sample_of_the_whole_reference) {
+  if (!is_there(whole)) return;
+  const hdf5::InputFile file(whole);
+  const auto sets = sets_of(file);
+  BOOST_REQUIRE_EQUAL(sets.size(), 12u);
+  for (const std::string& set : sets) {
+    // the stride shares no factor with the number of thicknesses: every tilt and thickness occurs
+    const Differences d = compare(file, set, 7, options(5, 0.25));
+    BOOST_TEST_MESSAGE("    " << set << ": " << d.intensity);
+    BOOST_TEST(d.intensity < tolerance, set << ": " << d.intensity);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(table) {
+  const auto& suite = boost::unit_test::framework::master_test_suite();
+  if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
+  const hdf5::InputFile file(whole);
+  for (const std::string& set : sets_of(file)) {
+    std::ostringstream row;
+    row << set.substr(0, set.size() - 3) << " |" << std::setprecision(2);
+    for (const SplitStepOptions& o :
+         {options(6, 0.125), options(5, 0.25), options(4, 0.5), options(4, 1), options(4, 2),
+          options(5, 0.25, true)})
+      row << " " << compare(file, set, 1, o).intensity << " |";
+    BOOST_TEST_MESSAGE(row.str());
+  }
+}
