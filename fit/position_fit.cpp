@@ -1,9 +1,10 @@
 #include "fit/position_fit.hpp"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "fit/uncertainty.hpp"
 
 namespace pendel {
 
@@ -31,35 +32,6 @@ std::vector<Solution> distinct(std::vector<Solution> solutions, const std::vecto
   return result;
 }
 
-/// Inverse of the Fisher matrix over the free unknowns; NaN elsewhere and along what it leaves
-/// undetermined (eigenvalues of the scaled matrix below rounding).
-Eigen::MatrixXd covariance_of(const Eigen::MatrixXd& J, const std::vector<int>& free) {
-  const int n = int(J.cols()), m = int(free.size());
-  Eigen::MatrixXd result =
-      Eigen::MatrixXd::Constant(n, n, std::numeric_limits<double>::quiet_NaN());
-  if (m == 0) return result;
-  const Eigen::MatrixXd A = J(Eigen::all, free);
-  const Eigen::VectorXd norm = A.colwise().norm().cwiseMax(1e-300);
-  const Eigen::MatrixXd fisher = (A * norm.cwiseInverse().asDiagonal()).transpose() *
-                                 (A * norm.cwiseInverse().asDiagonal());
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(fisher);
-  Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(m, m);
-  std::vector<char> undetermined(m, 0);
-  for (int i = 0; i < m; ++i) {
-    const Eigen::VectorXd v = eigen.eigenvectors().col(i);
-    if (eigen.eigenvalues()[i] > 1e-12) {
-      inverse += v * v.transpose() / eigen.eigenvalues()[i];
-    } else {
-      for (int k = 0; k < m; ++k) undetermined[k] |= std::abs(v[k]) > 0.1;
-    }
-  }
-  for (int i = 0; i < m; ++i)
-    for (int k = 0; k < m; ++k)
-      if (!undetermined[i] && !undetermined[k])
-        result(free[i], free[k]) = inverse(i, k) / (norm[i] * norm[k]);
-  return result;
-}
-
 }  // namespace
 
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
@@ -75,11 +47,7 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   const int n = int(parameters.size());
   const double nan = std::numeric_limits<double>::quiet_NaN();
 
-  std::vector<int> free;
-  for (int k = 0; k < n; ++k)
-    if (parameters[k].lower < parameters[k].upper) free.push_back(k);
-  if (options.nuisance.scale_lower < options.nuisance.scale_upper) free.push_back(n);
-  if (options.nuisance.background_lower < options.nuisance.background_upper) free.push_back(n + 1);
+  const std::vector<int> free = free_unknowns(model, options.nuisance);
 
   PositionFit fit;
   fit.covariance = Eigen::MatrixXd::Constant(n + 2, n + 2, nan);
@@ -112,21 +80,9 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   fit.reduced_chi2 = fit.solution.chi2 / fit.degrees_of_freedom;
   fit.second_basin_ratio = solutions.size() > 1 ? solutions[1].chi2 / solutions[0].chi2 : nan;
 
-  // Fisher matrix with the variances that the fitted model predicts.
-  Eigen::VectorXd intensity;
-  Eigen::MatrixXd jacobian;
-  model.evaluate(fit.solution.values.data(), intensity, &jacobian);
-  const double amplitude = fit.solution.scale * data.dose;
-  fit.fitted = amplitude * intensity.array() + fit.solution.background;
-  Eigen::MatrixXd J(intensity.size(), n + 2);
-  J << amplitude * jacobian, data.dose * intensity, Eigen::VectorXd::Ones(intensity.size());
-  for (int i = 0; i < intensity.size(); ++i) {
-    const double variance = model_variance(
-        data.noise, data.noise == Noise::gaussian ? data.variance[i] : 0, fit.fitted[i]);
-    J.row(i) *= std::isfinite(data.intensity[i]) && variance > 0 ? 1 / std::sqrt(variance) : 0.0;
-  }
+  const Eigen::MatrixXd J = weighted_jacobian(model, data, fit.solution, &fit.fitted, nullptr);
   fit.cramer_rao_factor = std::max(1.0, fit.reduced_chi2);
-  fit.covariance = fit.cramer_rao_factor * covariance_of(J, free);
+  fit.covariance = fit.cramer_rao_factor * cramer_rao(J, free);
   return fit;
 }
 

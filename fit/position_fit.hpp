@@ -24,7 +24,7 @@ struct PositionFit {
   /// predicts (the Cramér-Rao limit), times the reduced χ² where that exceeds 1. Rows of fixed
   /// parameters and of those that the data leave undetermined are NaN.
   Eigen::MatrixXd covariance;
-  double cramer_rao_factor = 1;  ///< covariance = cramer_rao_factor × Cramér-Rao limit
+  double cramer_rao_factor = 1;  ///< covariance over the Cramér-Rao limit
   /// χ² of the best other basin over that of the best; NaN if every start led to the same one.
   double second_basin_ratio = 0;
   Eigen::VectorXd fitted;        ///< model intensities in data units; (disks)

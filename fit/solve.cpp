@@ -122,7 +122,7 @@ Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& n
   return x;
 }
 
-std::vector<int> free_unknowns(const std::vector<Range>& ranges, const std::vector<int>& except) {
+std::vector<int> free_of(const std::vector<Range>& ranges, const std::vector<int>& except) {
   std::vector<int> free;
   for (int k = 0; k < int(ranges.size()); ++k)
     if (ranges[k].lower < ranges[k].upper && std::find(except.begin(), except.end(), k) == except.end())
@@ -167,7 +167,7 @@ LinearFit fit_scale(const WeightedSums& s, const Nuisance& nuisance) {
 Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
                const SolveOptions& options, const Eigen::VectorXd& start) {
   const std::vector<Range> ranges = ranges_of(model, nuisance);
-  const std::vector<int> own = free_unknowns(ranges, std::vector<int>());
+  const std::vector<int> own = free_of(ranges, std::vector<int>());
   Unknowns x = initial(model, data, nuisance, start, ranges);
   Eigen::VectorXd block = x(own);
 
@@ -197,7 +197,7 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
                        const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
                        const Eigen::VectorXd& shared_start) {
   const std::vector<Range> ranges = ranges_of(model, nuisance);
-  const std::vector<int> own = free_unknowns(ranges, shared);
+  const std::vector<int> own = free_of(ranges, shared);
   Eigen::VectorXd common = shared_start;
   for (std::size_t k = 0; k < shared.size(); ++k)
     common[k] = std::clamp(common[k], ranges[shared[k]].lower, ranges[shared[k]].upper);

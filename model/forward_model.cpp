@@ -13,6 +13,7 @@ ForwardModel::ForwardModel(State base, std::shared_ptr<const Engine> engine,
       engine_(std::move(engine)),
       parameters_(std::move(parameters)),
       semiangle_(semiangle),
+      aperture_degree_(aperture_degree),
       aperture_(disk_aperture(semiangle, aperture_degree)) {
   for (const Hkl& hkl : disks) {
     rows_.push_back(beams(*engine_).index(hkl));

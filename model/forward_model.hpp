@@ -41,6 +41,7 @@ class ForwardModel : public DiskModel {
   const std::vector<int>& rows() const { return rows_; }  ///< of the disks among the engine's beams
   const Aperture& aperture() const { return aperture_; }
   double semiangle() const { return semiangle_; }  ///< rad
+  int aperture_degree() const { return aperture_degree_; }
 
  private:
   State base_;
@@ -49,6 +50,7 @@ class ForwardModel : public DiskModel {
   std::vector<Parameter> parameters_;
   std::vector<StateTangent> tangents_;
   double semiangle_;
+  int aperture_degree_;
   Aperture aperture_;
 };
 

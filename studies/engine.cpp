@@ -75,6 +75,16 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
   return {Bloch(state, beams_from_hkl(state, all), bloch), index};
 }
 
+std::optional<EngineOptions> finer(const State& state, const EngineOptions& options) {
+  EngineOptions result = options;
+  result.g_max_invA *= 1.25;
+  switch (engine_kind(state, options)) {
+    case EngineKind::splitstep: result.slice_A /= 8; return result;
+    case EngineKind::bloch: result.sg_max_invA *= 1.5; return result;
+    default: return std::nullopt;
+  }
+}
+
 std::string engine_summary(const State& state, const EngineOptions& options) {
   return "engine: " + choice_name(engine_kind(state, options)) + ", " +
          choice_name(options.scattering) + ", absorption " + choice_name(options.absorption) +

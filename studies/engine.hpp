@@ -1,5 +1,7 @@
 // The engine that a study asks for.
 #pragma once
+#include <optional>
+
 #include "sim/engine.hpp"
 #include "studies/options.hpp"
 
@@ -20,6 +22,10 @@ struct EngineWithBeams {
 };
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options);
+
+/// The same engine with a finer discretisation: slices an eighth as thick, a larger grid, more beams;
+/// nothing for the kinematical engine, which has none.
+std::optional<EngineOptions> finer(const State& state, const EngineOptions& options);
 
 /// "splitstep, lobato, absorption none, |g| <= 4 1/Å".
 std::string engine_summary(const State& state, const EngineOptions& options);

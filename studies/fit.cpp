@@ -6,6 +6,7 @@
 
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "fit/uncertainty.hpp"
 #include "io/checkpoint.hpp"
 #include "studies/engine.hpp"
 #include "studies/fit_parameters.hpp"
@@ -173,6 +174,47 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
   return fits;
 }
 
+// What a finer engine would change, root mean square over a few positions, per unknown; NaN where the
+// engine has no finer form. Added to the error bars.
+Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model, const EngineOptions& engine,
+                               const std::vector<DiskData>& data, const FitOptions& options,
+                               std::vector<PositionFit>& fits) {
+  constexpr std::size_t most_positions = 3;
+  const long n = long(model.parameters().size());
+  Eigen::VectorXd rms = Eigen::VectorXd::Constant(n + 2, std::nan(""));
+  const std::optional<EngineOptions> fine = finer(model.base(), engine);
+  std::vector<std::size_t> usable;
+  for (std::size_t i = 0; i < fits.size(); ++i)
+    if (fits[i].status == FitStatus::converged) usable.push_back(i);
+  if (!fine || usable.empty()) return rms;
+
+  std::vector<Hkl> disks;
+  for (const int row : model.rows()) disks.push_back(beams(model.engine()).hkl[std::size_t(row)]);
+  const auto simulator = std::make_shared<const Engine>(make_engine(model.base(), disks, *fine).engine);
+  const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(), model.semiangle(),
+                                 model.aperture_degree());
+  const std::size_t count = std::min(usable.size(), most_positions);
+  std::vector<Eigen::VectorXd> shifts(count);
+  parallel_for(long(count), [&](long k, int) {
+    const std::size_t i = usable[(2 * std::size_t(k) + 1) * usable.size() / (2 * count)];
+    shifts[std::size_t(k)] = model_shift(used, finer_model, data[i], options.nuisance, fits[i].solution);
+  });
+  rms.setZero();
+  for (const Eigen::VectorXd& shift : shifts) rms += shift.cwiseAbs2() / double(count);
+  for (PositionFit& fit : fits) fit.covariance.diagonal() += rms;
+  return rms.cwiseSqrt();
+}
+
+std::string discretisation_summary(const Eigen::VectorXd& rms, const std::vector<Parameter>& parameters) {
+  std::string text = "convergence: thinner slices and more beams would move";
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    char part[120];
+    std::snprintf(part, sizeof part, "%s %s by %.2g", k ? "," : "", parameters[k].name.c_str(), rms[long(k)]);
+    text += part + (parameters[k].unit.empty() ? "" : " " + parameters[k].unit);
+  }
+  return text + " (rms; added to the error bars)";
+}
+
 std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_position) {
   std::size_t converged = 0, no_data = 0;
   std::vector<double> chi2;
@@ -250,7 +292,9 @@ void FitStudy::run(RunContext& context) const {
   if (surrogate) context.say(surrogate_summary(surrogate->certificate()));
   const DiskModel& used = surrogate ? static_cast<const DiskModel&>(*surrogate) : model;
   long done_here = 0;
-  const std::vector<PositionFit> fits = fit_positions(used, positions, fit, context, done_here);
+  std::vector<PositionFit> fits = fit_positions(used, positions, fit, context, done_here);
+  const Eigen::VectorXd systematic =
+      discretisation(used, model, engine, positions, fit_options(fit), fits);
   const double cpu = context.provenance.cpu_seconds() - cpu_before;
 
   EmdWriter result("pendel");
@@ -260,6 +304,10 @@ void FitStudy::run(RunContext& context) const {
   for (const Parameter& parameter : parameters) unknown_names.push_back(parameter.name);
   unknown_names.insert(unknown_names.end(), {"scale", "background"});
   result.metadata("fit", {{"unknowns", unknown_names}, {"dose", dose}});
+  EmdDictionary convergence;
+  for (std::size_t k = 0; k < parameters.size(); ++k)
+    convergence.emplace_back(parameters[k].name, systematic[long(k)]);
+  result.metadata("convergence", convergence);
   if (surrogate) {
     const SurrogateCertificate& c = surrogate->certificate();
     result.metadata("surrogate", {{"terms", double(c.terms)},
@@ -270,6 +318,7 @@ void FitStudy::run(RunContext& context) const {
   }
   context.save(result);
   Checkpoint::remove(context.partial());
+  if (systematic.allFinite()) context.say(discretisation_summary(systematic, parameters));
   context.say(summary_of(fits, done_here > 0 ? cpu / double(done_here) : 0));
   if (!truth.maps.empty()) context.say(truth_table(truth, parameters, fits));
 }

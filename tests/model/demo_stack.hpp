@@ -46,7 +46,7 @@ struct DemoStack {
 
 struct DemoScan {
   std::vector<Hkl> hkl;
-  std::vector<DiskData> expected, counts;  ///< 1e5 electrons; without and with noise
+  std::vector<DiskData> expected, counts;  ///< 1e5 electrons × scale + 2; without and with noise
   std::vector<Eigen::VectorXd> truth;      ///< tilt x, y [mrad], rho x, y, three thicknesses [Å]
 
   explicit DemoScan(const std::string& name) {

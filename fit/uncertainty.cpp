@@ -1,0 +1,86 @@
+#include "fit/uncertainty.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
+#include <cmath>
+#include <limits>
+
+namespace pendel {
+
+std::vector<int> free_unknowns(const DiskModel& model, const Nuisance& nuisance) {
+  const int n = int(model.parameters().size());
+  std::vector<int> free;
+  for (int k = 0; k < n; ++k)
+    if (model.parameters()[k].lower < model.parameters()[k].upper) free.push_back(k);
+  if (nuisance.scale_lower < nuisance.scale_upper) free.push_back(n);
+  if (nuisance.background_lower < nuisance.background_upper) free.push_back(n + 1);
+  return free;
+}
+
+Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data, const Solution& solution,
+                                  Eigen::VectorXd* fitted, Eigen::VectorXd* sigma) {
+  Eigen::VectorXd intensity;
+  Eigen::MatrixXd jacobian;
+  model.evaluate(solution.values.data(), intensity, &jacobian);
+  const double amplitude = solution.scale * data.dose;
+  const Eigen::VectorXd values = amplitude * intensity.array() + solution.background;
+  Eigen::MatrixXd J(intensity.size(), solution.values.size() + 2);
+  J << amplitude * jacobian, data.dose * intensity, Eigen::VectorXd::Ones(intensity.size());
+  if (sigma) sigma->resize(intensity.size());
+  for (int i = 0; i < intensity.size(); ++i) {
+    const double variance =
+        model_variance(data.noise, data.noise == Noise::gaussian ? data.variance[i] : 0, values[i]);
+    J.row(i) *= std::isfinite(data.intensity[i]) && variance > 0 ? 1 / std::sqrt(variance) : 0.0;
+    if (sigma) (*sigma)[i] = std::sqrt(variance);
+  }
+  if (fitted) *fitted = values;
+  return J;
+}
+
+Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& J, const std::vector<int>& free) {
+  const int n = int(J.cols()), m = int(free.size());
+  Eigen::MatrixXd result =
+      Eigen::MatrixXd::Constant(n, n, std::numeric_limits<double>::quiet_NaN());
+  if (m == 0) return result;
+  const Eigen::MatrixXd A = J(Eigen::all, free);
+  const Eigen::VectorXd norm = A.colwise().norm().cwiseMax(1e-300);
+  const Eigen::MatrixXd fisher = (A * norm.cwiseInverse().asDiagonal()).transpose() *
+                                 (A * norm.cwiseInverse().asDiagonal());
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(fisher);
+  Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(m, m);
+  std::vector<char> undetermined(m, 0);
+  for (int i = 0; i < m; ++i) {
+    const Eigen::VectorXd v = eigen.eigenvectors().col(i);
+    if (eigen.eigenvalues()[i] > 1e-12) {  // of a matrix with unit diagonal: above rounding
+      inverse += v * v.transpose() / eigen.eigenvalues()[i];
+    } else {
+      for (int k = 0; k < m; ++k) undetermined[k] |= std::abs(v[k]) > 0.1;
+    }
+  }
+  for (int i = 0; i < m; ++i)
+    for (int k = 0; k < m; ++k)
+      if (!undetermined[i] && !undetermined[k])
+        result(free[i], free[k]) = inverse(i, k) / (norm[i] * norm[k]);
+  return result;
+}
+
+Eigen::VectorXd model_shift(const DiskModel& model, const DiskModel& finer, const DiskData& data,
+                            const Nuisance& nuisance, const Solution& solution) {
+  Eigen::VectorXd fitted, sigma, intensity;
+  const Eigen::MatrixXd J = weighted_jacobian(model, data, solution, &fitted, &sigma);
+  finer.evaluate(solution.values.data(), intensity, nullptr);
+  Eigen::VectorXd difference = fitted;
+  difference.array() -= solution.scale * data.dose * intensity.array() + solution.background;
+  for (int i = 0; i < difference.size(); ++i)
+    difference[i] = J.row(i).isZero(0) ? 0 : difference[i] / sigma[i];
+  const std::vector<int> free = free_unknowns(model, nuisance);
+  Eigen::VectorXd shift = Eigen::VectorXd::Zero(J.cols());
+  if (!free.empty()) {
+    const Eigen::MatrixXd A = J(Eigen::all, free);
+    const Eigen::VectorXd solved = A.completeOrthogonalDecomposition().solve(difference);
+    for (std::size_t k = 0; k < free.size(); ++k) shift[free[k]] = solved[long(k)];
+  }
+  return shift;
+}
+
+}  // namespace pendel
