@@ -2,7 +2,7 @@
 # Everything is built by CMake: see CMakePresets.json.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo test sanitize bench format clean packages help
+.PHONY: build configure demo test sanitize bench format clean packages help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -11,18 +11,25 @@ TEST_JOBS ?= $(shell [ $$(nproc) -ge 4 ] && echo 2 || echo 1)
 # The system's Python has apt's h5py and matplotlib; another one may come first in PATH.
 export PENDEL_PYTHON ?= /usr/bin/python3
 DEMO := build/demo
+DEMO_STUDY := studies/examples/sto_pto_vortex/study.yaml
 
-build: packages ## configure and build into build/release
+configure: packages
 	@cmake --preset release -DPENDEL_PYTHON=$(PENDEL_PYTHON)
+
+build: configure ## configure and build into build/release
 	@cmake --build build/release --parallel $(JOBS)
 
-demo: build ## fit tilt and polarization of a simulated SrTiO3/PbTiO3 vortex and draw the maps
+demo: configure ## fit tilt and polarization of a simulated SrTiO3/PbTiO3 vortex and draw the maps
+	@cmake --build build/release --parallel $(JOBS) --target pendel
 	@mkdir -p $(DEMO)
-	build/release/pendel run studies/examples/sto_pto_vortex/study.yaml --output $(DEMO)/vortex.h5
+	@echo "== the scan without noise"
+	build/release/pendel run $(DEMO_STUDY) --set data.intensity=expected --output $(DEMO)/noise_free.h5
+	@echo "== the scan with the counting noise of 1e5 electrons per position"
+	build/release/pendel run $(DEMO_STUDY) --output $(DEMO)/vortex.h5
 	build/release/pendel plot $(DEMO)/vortex.h5 -o $(DEMO)
 	@echo
-	@echo "The result and its figures are in $(DEMO):"
-	@ls -1 $(DEMO)/vortex.h5 $(DEMO)/*.png | sed 's/^/  /'
+	@echo "The results and the figures are in $(DEMO):"
+	@ls -1 $(DEMO)/*.h5 $(DEMO)/*.png | sed 's/^/  /'
 
 test: build ## build and run every test, slow ones included
 	@ctest --test-dir build/release --output-on-failure --no-tests=error --parallel $(TEST_JOBS)

@@ -179,7 +179,7 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
   set_bounds(problem, block, own, ranges);
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options(options), &problem, &summary);
-  x(own) = block;
+  for (std::size_t k = 0; k < own.size(); ++k) x[own[k]] = block[long(k)];
 
   Solution solution;
   const long n = x.size() - 2;
