@@ -23,7 +23,8 @@ ROOMS = {
     "acom": ["core", "crystal", "io", "sim", "scan"],
 }
 ROOMS["studies"] = list(ROOMS)
-ROOMS["tests"] = ROOMS["bench"] = ROOMS["studies"] + ["studies"]
+ROOMS["tests"] = ROOMS["studies"] + ["studies"]
+ROOMS["bench"] = ROOMS["tests"] + ["tests"]
 
 # Where a library may be included: rooms or single files, and only in their .cpp files. Tests and
 # benchmarks may include any of them.
