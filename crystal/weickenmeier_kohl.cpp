@@ -147,9 +147,10 @@ AbsorptiveFactor weickenmeier_kohl_absorption(int Z, double g, double U_A2, doub
   // Core: mean energy loss ΔE = 6 eV · Z, screening radius R = 0.885 a0 Z^{−1/3}; the smallest
   // momentum transfer is k0 θ_E with θ_E = ΔE/(p v) = ΔE (E + m0c²)/(E (E + 2 m0c²)).
   const double k0 = 2 * pi / lambda, m = electron::rest_energy_keV;
-  const double R = 0.885 * electron::bohr_radius_A / std::cbrt(double(Z));
+  constexpr double a0 = 0.5289;  // Å: the Bohr radius as Weickenmeier & Kohl's model has it
+  const double R = 0.885 * a0 / std::cbrt(double(Z));
   const double theta_E = 6e-3 * Z * (energy_keV + m) / (energy_keV * (energy_keV + 2 * m));
-  const double omega = 2 * pi * g * R, a0 = electron::bohr_radius_A;
+  const double omega = 2 * pi * g * R;
   f.core = gamma * gamma * Z * R * R / (pi * pi * a0 * a0 * k0) * T *
            core_overlap(k0 * theta_E * R, omega * omega);
   f.core_dB = -g2 / 4 * f.core;

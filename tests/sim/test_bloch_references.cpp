@@ -147,10 +147,10 @@ BOOST_AUTO_TEST_CASE(intensities_of_py4dstem_and_of_a_textbook_solver) {
       const double difference = largest_difference(data, run);
       BOOST_TEST_MESSAGE("    " << name << " " << run.program << " " << run.method << " "
                                 << run.beam_direction.transpose() << ": " << difference);
-      // Without absorption the printed digits (5e-8) decide. Their U' has a0 = 0.5289 Å in the core
-      // part and approximate exponential integrals in the phonon part, up to 1e-4 of U': hence
-      // 3e-5.
-      BOOST_TEST(difference < (run.method == "WK_fixed" ? 1e-7 : 3e-5));
+      // Without absorption the printed digits (5e-8) decide. Their U' has approximate exponential
+      // integrals in the phonon part, up to 2e-5 of U' away from what quadrature gives
+      // (tests/crystal): 2.3e-6 at 1000 Å.
+      BOOST_TEST(difference < (run.method == "WK_fixed" ? 1e-7 : 3e-6));
     }
   }
 }
