@@ -47,8 +47,6 @@ std::string shared_directory() {
 }
 
 int plot(const std::vector<std::string>& arguments) {
-  const char* chosen = std::getenv("PENDEL_PYTHON");
-  const std::string python = chosen && *chosen ? chosen : "python3";
   const char* others = std::getenv("PYTHONPATH");
   const std::string path =
       python_directory() + (others && *others ? std::string(":") + others : "");
@@ -56,14 +54,18 @@ int plot(const std::vector<std::string>& arguments) {
   const std::string probe =
       "import importlib.util, sys; sys.exit(sum(importlib.util.find_spec(m) is None "
       "for m in ('numpy', 'h5py', 'matplotlib')))";
-  const int missing = run_python(python, {"-c", probe});
-  if (missing == 127)
-    throw Error(ErrorKind::input, python + ": cannot be run; set PENDEL_PYTHON to a Python 3");
-  if (missing != 0)
+  // Without PENDEL_PYTHON: the one in PATH, or the system's, which has the system's packages.
+  const char* chosen = std::getenv("PENDEL_PYTHON");
+  std::vector<std::string> candidates = {"python3", "/usr/bin/python3"};
+  if (chosen && *chosen) candidates = {chosen};
+  std::string python;
+  for (const std::string& candidate : candidates)
+    if (python.empty() && run_python(candidate, {"-c", probe}) == 0) python = candidate;
+  if (python.empty())
     throw Error(ErrorKind::input,
-                python +
-                    " lacks numpy, h5py or matplotlib, which figures need; install them, or set "
-                    "PENDEL_PYTHON to a Python that has them");
+                candidates.front() +
+                    " cannot be run or lacks numpy, h5py or matplotlib, which figures need; install "
+                    "them, or set PENDEL_PYTHON to a Python that has them");
   std::vector<std::string> command = {"-m", "pendel_plot"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_python(python, command);

@@ -17,6 +17,9 @@ bool RunContext::begin() const {
     throw Error(ErrorKind::input, output + ": there is no folder " + folder.string());
   if (fs::is_directory(path))
     throw Error(ErrorKind::input, output + ": is a folder; the name of a file is needed");
+  // the finished result is renamed onto its name, which would do away with a device or a pipe
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    throw Error(ErrorKind::input, output + ": is a device or a pipe; the name of a file is needed");
   for (const std::string& input : provenance.inputs()) {
     std::error_code none;
     if (fs::equivalent(input.substr(0, input.rfind(' ')), path, none))
