@@ -159,7 +159,7 @@ pattern: {{g_max_invA: 1.21}}
 
     def test_plot_without_its_python(self):
         self.fit()
-        self.fails(3, "^nothing/python: cannot be run; set PENDEL_PYTHON", "plot", "scan.h5",
+        self.fails(3, "^nothing/python cannot be run or lacks .* set PENDEL_PYTHON", "plot", "scan.h5",
                    env={"PENDEL_PYTHON": "nothing/python"})
         self.fails(3, "lacks numpy, h5py or matplotlib", "plot", "scan.h5",
                    env={"PENDEL_PYTHON": "/bin/false"})
