@@ -1,0 +1,179 @@
+// Prints tables of docs/accuracy.md: what each setting of the engines costs in accuracy. R1 = Σ|ΔI|/ΣI
+// over the beams within 1.2 1/Å.
+#include <cstdio>
+#include <random>
+
+#include "crystal/orientation.hpp"
+#include "model/surrogate.hpp"
+#include "tests/model/demo_stack.hpp"
+
+using namespace pendel;
+using namespace pendel::test;
+
+namespace {
+
+using Eigen::VectorXd;
+
+double r1(const VectorXd& a, const VectorXd& b) { return (a - b).cwiseAbs().sum() / b.sum(); }
+
+struct Spread {
+  double sum = 0, largest = 0;
+  int count = 0;
+  void add(double x) { sum += x, largest = std::max(largest, x), ++count; }
+  std::string text() const {
+    char buffer[60];
+    std::snprintf(buffer, sizeof buffer, "%.1e (largest %.1e)", sum / count, largest);
+    return buffer;
+  }
+};
+
+SplitStepOptions splitstep(double g_max, double slice, bool zero_order_only = false) {
+  SplitStepOptions options;
+  options.g_max = g_max;
+  options.slice_A = slice;
+  options.zero_order_only = zero_order_only;
+  return options;
+}
+
+/// Intensities of `compared`, all among the engine's beams.
+template <class Engine>
+VectorXd intensities(const Engine& engine, const State& state, const Beams& compared) {
+  ExitWaves waves;
+  engine.exit_waves(state, {Vec2(0, 0)}, {}, waves);
+  VectorXd result(compared.size());
+  for (std::size_t i = 0; i < compared.size(); ++i)
+    result[i] = std::norm(waves.psi(engine.beams().index(compared.hkl[i]), 0));
+  return result;
+}
+
+std::vector<State> tilted(const Crystal& crystal, const Vec3& beam, const Vec3& x, double thickness) {
+  std::vector<State> states;
+  for (const Vec2& tilt : {Vec2(0, 0), Vec2(4e-3, -2.5e-3), Vec2(-6e-3, 1e-3), Vec2(3e-3, 8e-3)}) {
+    State state;
+    state.beam_tilt = tilt;
+    state.crystals = {{crystal, orientation(crystal.cell, beam, x)}};
+    state.layers = {{0, thickness}};
+    states.push_back(state);
+  }
+  return states;
+}
+
+void bloch_truncation(const char* name, const std::vector<State>& states) {
+  for (const Absorption absorption : {Absorption::none, Absorption::weickenmeier_kohl}) {
+    std::printf("\n%s, %g A, %s: Bloch waves in the zero-order zone against split-step, R1\n", name,
+                states[0].layers[0].thickness,
+                absorption == Absorption::none ? "no absorption" : "Weickenmeier-Kohl");
+    for (const double g_max : {1.5, 2.0, 2.5, 3.0, 3.5}) {
+      Spread spread;
+      std::size_t beams = 0;
+      for (const State& state : states) {
+        const Beams compared = zone_beams(state, 1.2);
+        SplitStepOptions options = splitstep(6, 0.25, true);
+        options.potential.absorption = absorption;
+        const Bloch bloch(state, zone_beams(state, g_max), {options.potential});
+        beams = bloch.beams().size();
+        spread.add(r1(intensities(bloch, state, compared),
+                      intensities(SplitStep(state, compared, options), state, compared)));
+      }
+      std::printf("  g_max %.1f, %zu beams: %s\n", g_max, beams, spread.text().c_str());
+    }
+  }
+  std::printf("\n%s: Bloch waves with higher-order zones against split-step with them, R1\n", name);
+  for (const double g_max : {2.5, 4.0, 5.5})
+    for (const double sg_max : {0.02, 0.05, 0.1}) {
+      Spread spread;
+      std::size_t beams = 0;
+      for (const State& state : states) {
+        const Beams compared = zone_beams(state, 1.2);
+        BeamSelection selection;
+        selection.g_max = g_max;
+        selection.sg_max = sg_max;
+        std::vector<Hkl> hkl = select_beams(state, {}, selection).hkl;
+        for (const Hkl& wanted : compared.hkl)
+          if (std::find(hkl.begin(), hkl.end(), wanted) == hkl.end()) hkl.push_back(wanted);
+        beams = std::max(beams, hkl.size());
+        if (hkl.size() > 1200) continue;
+        spread.add(r1(intensities(Bloch(state, beams_from_hkl(state, hkl), {}), state, compared),
+                      intensities(SplitStep(state, compared, splitstep(6, 0.125)), state, compared)));
+      }
+      if (spread.count)
+        std::printf("  g_max %.1f, sg_max %.2f, up to %zu beams: %s\n", g_max, sg_max, beams,
+                    spread.text().c_str());
+    }
+}
+
+/// Random points of the demonstration's box, wider in tilt.
+std::vector<VectorXd> points(const std::vector<Parameter>& parameters, int count) {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  std::vector<VectorXd> result(count, VectorXd(parameters.size()));
+  for (VectorXd& point : result)
+    for (std::size_t k = 0; k < parameters.size(); ++k)
+      point[k] = parameters[k].lower + uniform(random) * (parameters[k].upper - parameters[k].lower);
+  return result;
+}
+
+void stack_settings() {
+  const DemoStack stack;
+  const std::vector<Hkl> disks = zone_beams(stack.state, 1.2).hkl;
+  const std::vector<Parameter> parameters = stack.parameters(8, 1.2, {}, 0);
+  const std::vector<VectorXd> where = points(parameters, 20);
+  const auto model = [&](const SplitStepOptions& options, double semiangle, int degree) {
+    return ForwardModel(stack.state, stack.engine(disks, options), disks, parameters, semiangle, degree);
+  };
+  const auto compare = [&](const ForwardModel& a, const ForwardModel& b) {
+    Spread spread;
+    VectorXd intensity, reference;
+    for (const VectorXd& point : where) {
+      a.evaluate(point.data(), intensity, nullptr);
+      b.evaluate(point.data(), reference, nullptr);
+      spread.add(r1(intensity, reference));
+    }
+    return spread.text();
+  };
+
+  std::printf("\nSrTiO3/PbTiO3/SrTiO3, 188.96 A, tilts to 8 mrad, rho to 1.2: aperture, R1 against degree 21\n");
+  for (const double mrad : {1.0, 1.75, 3.0, 5.0})
+    for (const int degree : {1, 3, 5, 7, 11})
+      std::printf("  %g mrad, degree %d: %s\n", mrad, degree,
+                  compare(model({}, mrad * 1e-3, degree), model({}, mrad * 1e-3, 21)).c_str());
+
+  std::printf("\nthe same stack, plane wave: R1 against g_max 6, slices of 0.125 A\n");
+  const ForwardModel fine = model(splitstep(6, 0.125), 0, 1);
+  for (const double slice : {4.0, 2.0, 1.0, 0.5, 0.25})
+    std::printf("  g_max 4, slices of %g A: %s\n", slice, compare(model(splitstep(4, slice), 0, 1), fine).c_str());
+  for (const double g_max : {2.0, 3.0, 4.0, 5.0})
+    std::printf("  g_max %g, slices of 0.125 A: %s\n", g_max,
+                compare(model(splitstep(g_max, 0.125), 0, 1), fine).c_str());
+  std::printf("  zero-order zone only: %s\n", compare(model(splitstep(6, 0.25, true), 0, 1), fine).c_str());
+  for (const double slice : {4.0, 2.0, 1.0})
+    std::printf("  zero-order zone only, slices of %g A against 0.25 A: %s\n", slice,
+                compare(model(splitstep(4, slice, true), 0, 1), model(splitstep(4, 0.25, true), 0, 1)).c_str());
+  SplitStepOptions vacuum = splitstep(6, 0.125);
+  vacuum.refraction = false;
+  std::printf("  without refraction: %s\n", compare(model(vacuum, 0, 1), fine).c_str());
+
+  std::printf("\nsurrogate of the demonstration (tilts to 5 mrad, rho to 1.2, thickness of layer 1 +- 2 cells)\n");
+  const ForwardModel demo(stack.state, stack.engine(disks, {}), disks, stack.parameters(5, 1.2, {0}, 2 * 3.905),
+                          1.75e-3, 3);
+  const Surrogate surrogate(demo, {});
+  Spread spread;
+  VectorXd intensity, reference;
+  for (const VectorXd& point : points(demo.parameters(), 200)) {
+    surrogate.evaluate(point.data(), intensity, nullptr);
+    demo.evaluate(point.data(), reference, nullptr);
+    spread.add(r1(intensity, reference));
+  }
+  const SurrogateCertificate& c = surrogate.certificate();
+  std::printf("  certificate, %d points: %.1e (largest %.1e); 200 other points: %s\n", c.points, c.r1_mean, c.r1_max,
+              spread.text().c_str());
+}
+
+}  // namespace
+
+int main() {
+  const std::string data = PENDEL_SOURCE_DIR "/data/cif/";
+  bloch_truncation("SrTiO3 [001]", tilted(read_cif(data + "SrTiO3.cif"), {0, 0, 1}, {1, 0, 0}, 51 * 3.905));
+  bloch_truncation("PbTiO3 [100]", tilted(read_cif(data + "PbTiO3.cif"), {1, 0, 0}, {0, 1, 0}, 51 * 3.904));
+  stack_settings();
+}
