@@ -17,7 +17,7 @@ Aperture disk_aperture(double semiangle, int degree);
 
 /// The degree that a disk's mean intensity needs: the phase 2π g α t by which a beam at g [1/Å] turns
 /// from the centre of the aperture to its edge, through a specimen of thickness t [Å], decides.
-/// Degree 3 leaves 5e-4 of the total intensity at a phase of 2.5, degree 5 5e-6 (docs/accuracy.md).
+/// Each degree is taken as far as it leaves Σ|ΔI|/ΣI below about 2.5e-3 (docs/accuracy.md).
 int disk_aperture_degree(double semiangle, double g, double thickness);
 
 }  // namespace pendel
