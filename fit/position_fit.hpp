@@ -9,7 +9,7 @@ struct FitOptions {
   SolveOptions solve;
   int starts = 5;                ///< taken from the start table
   double start_distance = 0.1;   ///< between starts, fraction of the ranges
-  int screening_iterations = 5;  ///< of every start, before the best basins are polished
+  int screening_iterations = 4;  ///< of every start, before the best basins are polished
   int basins = 2;                ///< polished
 };
 

@@ -404,8 +404,7 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
         rest /= d.nodes;
       }
       const State state = state_at(exact.base(), parameters_, values.data());
-      const Layer& layer = state.layers[l];
-      variants[l].push_back({layer.thickness, state.crystals[layer.crystal].crystal});
+      variants[l].push_back(builder.engine.layer_variant(state, int(l)));
     }
   }
 

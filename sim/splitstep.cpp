@@ -322,6 +322,13 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
   }
 }
 
+LayerVariant SplitStep::layer_variant(const State& state, int layer) const {
+  const Layer& of = state.layers[layer];
+  LayerVariant variant{of.thickness, {}};
+  potentials_[of.crystal].evaluate(state.crystals[of.crystal].crystal, fft_, variant.slices);
+  return variant;
+}
+
 MatrixXcd SplitStep::exit_waves_of_variants(
     const State& state, const Vec2& incidence,
     const std::vector<std::vector<LayerVariant>>& variants) const {
@@ -348,9 +355,7 @@ MatrixXcd SplitStep::exit_waves_of_variants(
     const int c = state.layers[l].crystal;
     std::vector<FftArray> result;
     for (std::size_t v = 0; v < variants[l].size(); ++v) {
-      SliceArrays slices;
-      potentials_[c].evaluate(variants[l][v].crystal, fft_, slices);
-      const LayerStep step = layer_step(tilt, state, c, variants[l][v].thickness, slices);
+      const LayerStep step = layer_step(tilt, state, c, variants[l][v].thickness, variants[l][v].slices);
       const complex common = std::polar(1.0, 2 * electron::pi * (step.wave.K_n - step.wave.k0_n) *
                                                  variants[l][v].thickness);
       const int m = int(step.transmission.size());

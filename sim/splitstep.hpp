@@ -18,10 +18,10 @@ struct SplitStepOptions {
   bool zero_order_only = false;  ///< slices hold the mean over the cell: no HOLZ
 };
 
-/// One way a layer can be: which thickness, which atoms.
+/// One way a layer can be: which thickness, which atoms (as the potential they make).
 struct LayerVariant {
   double thickness;
-  Crystal crystal;
+  SliceArrays slices;
 };
 
 class SplitStep {
@@ -34,6 +34,8 @@ class SplitStep {
   void exit_waves(const State& state, const std::vector<Vec2>& incidence,
                   const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
 
+  /// A layer of the state as it is there.
+  LayerVariant layer_variant(const State& state, int layer) const;
   /// Exit amplitudes of every combination of layer variants for one incident direction, each layer
   /// computed once per variant of the layers before it (or, from the exit face, per beam):
   /// (beams, n_1 n_2 ... n_L), variants of the last layer fastest.

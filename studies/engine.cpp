@@ -75,13 +75,14 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
   return {Bloch(state, beams_from_hkl(state, all), bloch), index};
 }
 
-std::optional<EngineOptions> finer(const State& state, const EngineOptions& options) {
-  EngineOptions result = options;
-  result.g_max_invA *= 1.25;
+std::vector<EngineOptions> refinements(const State& state, const EngineOptions& options) {
+  EngineOptions wider = options, thinner = options;
+  wider.g_max_invA *= 1.25;
+  thinner.slice_A /= 8;
   switch (engine_kind(state, options)) {
-    case EngineKind::splitstep: result.slice_A /= 8; return result;
-    case EngineKind::bloch: result.sg_max_invA *= 1.5; return result;
-    default: return std::nullopt;
+    case EngineKind::splitstep: return {wider, thinner};
+    case EngineKind::bloch: wider.sg_max_invA *= 1.5; return {wider};
+    default: return {};
   }
 }
 

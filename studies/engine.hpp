@@ -1,7 +1,5 @@
 // The engine that a study asks for.
 #pragma once
-#include <optional>
-
 #include "sim/engine.hpp"
 #include "studies/options.hpp"
 
@@ -23,9 +21,9 @@ struct EngineWithBeams {
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options);
 
-/// The same engine with a finer discretisation: slices an eighth as thick, a larger grid, more beams;
-/// nothing for the kinematical engine, which has none.
-std::optional<EngineOptions> finer(const State& state, const EngineOptions& options);
+/// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick and
+/// a larger grid, or more beams; none for the kinematical engine, which discretises nothing.
+std::vector<EngineOptions> refinements(const State& state, const EngineOptions& options);
 
 /// "splitstep, lobato, absorption none, |g| <= 4 1/Å".
 std::string engine_summary(const State& state, const EngineOptions& options);

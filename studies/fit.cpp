@@ -174,35 +174,37 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
   return fits;
 }
 
-// What a finer engine would change, root mean square over a few positions, per unknown; NaN where the
+// What finer engines would change, root mean square over a few positions, per unknown; NaN where the
 // engine has no finer form. Added to the error bars.
-Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model, const EngineOptions& engine,
-                               const std::vector<DiskData>& data, const FitOptions& options,
-                               std::vector<PositionFit>& fits) {
+Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
+                               const EngineOptions& engine, const std::vector<DiskData>& data,
+                               const FitOptions& options, std::vector<PositionFit>& fits) {
   constexpr std::size_t most_positions = 3;
   const long n = long(model.parameters().size());
-  Eigen::VectorXd rms = Eigen::VectorXd::Constant(n + 2, std::nan(""));
-  const std::optional<EngineOptions> fine = finer(model.base(), engine);
   std::vector<std::size_t> usable;
   for (std::size_t i = 0; i < fits.size(); ++i)
     if (fits[i].status == FitStatus::converged) usable.push_back(i);
-  if (!fine || usable.empty()) return rms;
+  const std::vector<EngineOptions> finer = refinements(model.base(), engine);
+  if (finer.empty() || usable.empty()) return Eigen::VectorXd::Constant(n + 2, std::nan(""));
 
   std::vector<Hkl> disks;
   for (const int row : model.rows()) disks.push_back(beams(model.engine()).hkl[std::size_t(row)]);
-  const auto simulator = std::make_shared<const Engine>(make_engine(model.base(), disks, *fine).engine);
-  const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(), model.semiangle(),
-                                 model.aperture_degree());
   const std::size_t count = std::min(usable.size(), most_positions);
-  std::vector<Eigen::VectorXd> shifts(count);
-  parallel_for(long(count), [&](long k, int) {
-    const std::size_t i = usable[(2 * std::size_t(k) + 1) * usable.size() / (2 * count)];
-    shifts[std::size_t(k)] = model_shift(used, finer_model, data[i], options.nuisance, fits[i].solution);
-  });
-  rms.setZero();
-  for (const Eigen::VectorXd& shift : shifts) rms += shift.cwiseAbs2() / double(count);
-  for (PositionFit& fit : fits) fit.covariance.diagonal() += rms;
-  return rms.cwiseSqrt();
+  Eigen::VectorXd square = Eigen::VectorXd::Zero(n + 2);
+  for (const EngineOptions& fine : finer) {
+    const auto simulator = std::make_shared<const Engine>(make_engine(model.base(), disks, fine).engine);
+    const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(),
+                                   model.semiangle(), model.aperture_degree());
+    std::vector<Eigen::VectorXd> shifts(count);
+    parallel_for(long(count), [&](long k, int) {
+      const std::size_t i = usable[(2 * std::size_t(k) + 1) * usable.size() / (2 * count)];
+      shifts[std::size_t(k)] =
+          model_shift(used, finer_model, data[i], options.nuisance, fits[i].solution);
+    });
+    for (const Eigen::VectorXd& shift : shifts) square += shift.cwiseAbs2() / double(count);
+  }
+  for (PositionFit& fit : fits) fit.covariance.diagonal() += square;
+  return square.cwiseSqrt();
 }
 
 std::string discretisation_summary(const Eigen::VectorXd& rms, const std::vector<Parameter>& parameters) {

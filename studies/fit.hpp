@@ -89,7 +89,7 @@ inline Choices<SearchMethod> choices(SearchMethod) {
 struct SearchOptions {
   SearchMethod method = SearchMethod::automatic;
   SurrogateOptions surrogate;
-  int samples = 3000;
+  int samples = 2000;
   FitOptions fit;
   int scan_positions = 40;
 

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(vortex_scan) {
   const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
                            stack.parameters(5, 1.2, {0}, 2 * 3.905), 1.75e-3, 3);
   const Surrogate surrogate(exact, {});
-  const StartTable table(surrogate, 3000);
+  const StartTable table(surrogate, 2000);
   FitOptions options;
   options.nuisance.background_upper = 20;
   const auto clean = fit_scan(surrogate, table, scan.expected, options);

@@ -91,21 +91,33 @@ BOOST_AUTO_TEST_CASE(variants_are_the_states_they_stand_for) {
   const SplitStep engine(state, zone_beams(state, 0.9), coarse(Absorption::proportional));
   const Crystal& pto = state.crystals[1].crystal;
   const CrystalTangent mode = displacement_mode(pto);
+  // Per layer: the states that differ in this layer only.
+  std::vector<std::vector<State>> layers(3);
+  for (double t : {15.6, 19.0, 23.0}) {
+    layers[0].push_back(state);
+    layers[0].back().layers[0].thickness = t;
+  }
+  for (double a : {0.0, 0.2, -0.3, 0.5}) {
+    layers[1].push_back(state);
+    layers[1].back().layers[1].thickness += a;
+    layers[1].back().crystals[1].crystal = moved(pto, mode, a);
+  }
+  for (double t : {19.5, 17.0}) {
+    layers[2].push_back(state);
+    layers[2].back().layers[2].thickness = t;
+  }
   std::vector<std::vector<LayerVariant>> variants(3);
-  for (double t : {15.6, 19.0, 23.0}) variants[0].push_back({t, state.crystals[0].crystal});
-  for (double a : {0.0, 0.2, -0.3, 0.5}) variants[1].push_back({11.7 + a, moved(pto, mode, a)});
-  for (double t : {19.5, 17.0}) variants[2].push_back({t, state.crystals[0].crystal});
+  for (int l = 0; l < 3; ++l)
+    for (const State& s : layers[l]) variants[l].push_back(engine.layer_variant(s, l));
   const Vec2 tilt(2e-3, -1e-3);
   const MatrixXcd all = engine.exit_waves_of_variants(state, tilt, variants);
   int column = 0;
-  for (const auto& v0 : variants[0])
-    for (const auto& v1 : variants[1])
-      for (const auto& v2 : variants[2]) {
-        State one = state;
-        one.layers[0].thickness = v0.thickness;
-        one.layers[1].thickness = v1.thickness;
-        one.layers[2].thickness = v2.thickness;
-        one.crystals[1].crystal = v1.crystal;
+  for (const State& first : layers[0])
+    for (const State& second : layers[1])
+      for (const State& third : layers[2]) {
+        State one = second;
+        one.layers[0].thickness = first.layers[0].thickness;
+        one.layers[2].thickness = third.layers[2].thickness;
         ExitWaves waves;
         engine.exit_waves(one, {tilt}, {}, waves);
         BOOST_TEST((waves.psi.col(0) - all.col(column)).norm() < 1e-12);
