@@ -1,5 +1,5 @@
-// Prints tables of docs/accuracy.md: what each setting of the engines costs in accuracy. R1 = Σ|ΔI|/ΣI
-// over the beams within 1.2 1/Å.
+// Prints tables of docs/accuracy.md: what each setting of the engines costs in accuracy. R1 =
+// Σ|ΔI|/ΣI over the beams within 1.2 1/Å.
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -47,7 +47,8 @@ VectorXd intensities(const Engine& engine, const State& state, const Beams& comp
   return result;
 }
 
-std::vector<State> tilted(const Crystal& crystal, const Vec3& beam, const Vec3& x, double thickness) {
+std::vector<State> tilted(const Crystal& crystal, const Vec3& beam, const Vec3& x,
+                          double thickness) {
   std::vector<State> states;
   for (const Vec2& tilt : {Vec2(0, 0), Vec2(4e-3, -2.5e-3), Vec2(-6e-3, 1e-3), Vec2(3e-3, 8e-3)}) {
     State state;
@@ -94,8 +95,9 @@ void bloch_truncation(const char* name, const std::vector<State>& states) {
           if (std::find(hkl.begin(), hkl.end(), wanted) == hkl.end()) hkl.push_back(wanted);
         beams = std::max(beams, hkl.size());
         if (hkl.size() > 1200) continue;
-        spread.add(r1(intensities(Bloch(state, beams_from_hkl(state, hkl), {}), state, compared),
-                      intensities(SplitStep(state, compared, splitstep(6, 0.125)), state, compared)));
+        spread.add(
+            r1(intensities(Bloch(state, beams_from_hkl(state, hkl), {}), state, compared),
+               intensities(SplitStep(state, compared, splitstep(6, 0.125)), state, compared)));
       }
       if (spread.count)
         std::printf("  g_max %.1f, sg_max %.2f, up to %zu beams: %s\n", g_max, sg_max, beams,
@@ -110,7 +112,8 @@ std::vector<VectorXd> points(const std::vector<Parameter>& parameters, int count
   std::vector<VectorXd> result(count, VectorXd(parameters.size()));
   for (VectorXd& point : result)
     for (std::size_t k = 0; k < parameters.size(); ++k)
-      point[k] = parameters[k].lower + uniform(random) * (parameters[k].upper - parameters[k].lower);
+      point[k] =
+          parameters[k].lower + uniform(random) * (parameters[k].upper - parameters[k].lower);
   return result;
 }
 
@@ -120,7 +123,8 @@ void stack_settings() {
   const std::vector<Parameter> parameters = stack.parameters(8, 1.2, {}, 0);
   const std::vector<VectorXd> where = points(parameters, 20);
   const auto model = [&](const SplitStepOptions& options, double semiangle, int degree) {
-    return ForwardModel(stack.state, stack.engine(disks, options), disks, parameters, semiangle, degree);
+    return ForwardModel(stack.state, stack.engine(disks, options), disks, parameters, semiangle,
+                        degree);
   };
   const auto compare = [&](const ForwardModel& a, const ForwardModel& b) {
     Spread spread;
@@ -133,7 +137,9 @@ void stack_settings() {
     return spread.text();
   };
 
-  std::printf("\nSrTiO3/PbTiO3/SrTiO3, 188.96 A, tilts to 8 mrad, rho to 1.2: aperture, R1 against degree 21\n");
+  std::printf(
+      "\nSrTiO3/PbTiO3/SrTiO3, 188.96 A, tilts to 8 mrad, rho to 1.2: aperture, R1 against degree "
+      "21\n");
   for (const double mrad : {1.0, 1.75, 3.0, 5.0})
     for (const int degree : {1, 3, 5, 7, 11})
       std::printf("  %g mrad, degree %d: %s\n", mrad, degree,
@@ -142,21 +148,27 @@ void stack_settings() {
   std::printf("\nthe same stack, plane wave: R1 against g_max 6, slices of 0.125 A\n");
   const ForwardModel fine = model(splitstep(6, 0.125), 0, 1);
   for (const double slice : {4.0, 2.0, 1.0, 0.5, 0.25})
-    std::printf("  g_max 4, slices of %g A: %s\n", slice, compare(model(splitstep(4, slice), 0, 1), fine).c_str());
+    std::printf("  g_max 4, slices of %g A: %s\n", slice,
+                compare(model(splitstep(4, slice), 0, 1), fine).c_str());
   for (const double g_max : {2.0, 3.0, 4.0, 5.0})
     std::printf("  g_max %g, slices of 0.125 A: %s\n", g_max,
                 compare(model(splitstep(g_max, 0.125), 0, 1), fine).c_str());
-  std::printf("  zero-order zone only: %s\n", compare(model(splitstep(6, 0.25, true), 0, 1), fine).c_str());
+  std::printf("  zero-order zone only: %s\n",
+              compare(model(splitstep(6, 0.25, true), 0, 1), fine).c_str());
   for (const double slice : {4.0, 2.0, 1.0})
-    std::printf("  zero-order zone only, slices of %g A against 0.25 A: %s\n", slice,
-                compare(model(splitstep(4, slice, true), 0, 1), model(splitstep(4, 0.25, true), 0, 1)).c_str());
+    std::printf(
+        "  zero-order zone only, slices of %g A against 0.25 A: %s\n", slice,
+        compare(model(splitstep(4, slice, true), 0, 1), model(splitstep(4, 0.25, true), 0, 1))
+            .c_str());
   SplitStepOptions vacuum = splitstep(6, 0.125);
   vacuum.refraction = false;
   std::printf("  without refraction: %s\n", compare(model(vacuum, 0, 1), fine).c_str());
 
-  std::printf("\nsurrogate of the demonstration (tilts to 5 mrad, rho to 1.2, thickness of layer 1 +- 2 cells)\n");
-  const ForwardModel demo(stack.state, stack.engine(disks, {}), disks, stack.parameters(5, 1.2, {0}, 2 * 3.905),
-                          1.75e-3, 3);
+  std::printf(
+      "\nsurrogate of the demonstration (tilts to 5 mrad, rho to 1.2, thickness of layer 1 +- 2 "
+      "cells)\n");
+  const ForwardModel demo(stack.state, stack.engine(disks, {}), disks,
+                          stack.parameters(5, 1.2, {0}, 2 * 3.905), 1.75e-3, 3);
   const Surrogate surrogate(demo, {});
   Spread spread;
   VectorXd intensity, reference;
@@ -166,8 +178,8 @@ void stack_settings() {
     spread.add(r1(intensity, reference));
   }
   const SurrogateCertificate& c = surrogate.certificate();
-  std::printf("  certificate, %d points: %.1e (largest %.1e); 200 other points: %s\n", c.points, c.r1_mean, c.r1_max,
-              spread.text().c_str());
+  std::printf("  certificate, %d points: %.1e (largest %.1e); 200 other points: %s\n", c.points,
+              c.r1_mean, c.r1_max, spread.text().c_str());
 }
 
 /// The model at the true parameters against the shipped simulation, an independent multislice.
@@ -179,15 +191,17 @@ void shipped_scan() {
   const std::vector<Parameter> parameters = stack.parameters(5, 1.2, {0, 1, 2}, 2 * 3.905);
   std::printf("\nmodel at the truth against data/scans/sto_pto_vortex.h5, noise-free, R1\n");
   const auto row = [&](const SplitStepOptions& options, int degree) {
-    const ForwardModel model(stack.state, stack.engine(scan.hkl, options), scan.hkl, parameters, 1.75e-3, degree);
+    const ForwardModel model(stack.state, stack.engine(scan.hkl, options), scan.hkl, parameters,
+                             1.75e-3, degree);
     Spread spread;
     VectorXd intensity;
     for (std::size_t i = 0; i < scan.truth.size(); i += 13) {
       model.evaluate(scan.truth[i].data(), intensity, nullptr);
       spread.add(r1(intensity, (scan.expected[i].intensity.array() - 2) / (1e5 * scale.values[i])));
     }
-    std::printf("  g_max %g, slices of %g A, degree %d%s: %s\n", options.g_max, options.slice_A, degree,
-                options.zero_order_only ? ", zero-order zone only" : "", spread.text().c_str());
+    std::printf("  g_max %g, slices of %g A, degree %d%s: %s\n", options.g_max, options.slice_A,
+                degree, options.zero_order_only ? ", zero-order zone only" : "",
+                spread.text().c_str());
   };
   row({}, 3);
   row(splitstep(4, 2, true), 3);
@@ -200,8 +214,10 @@ void shipped_scan() {
 
 int main() {
   const std::string data = PENDEL_SOURCE_DIR "/data/cif/";
-  bloch_truncation("SrTiO3 [001]", tilted(read_cif(data + "SrTiO3.cif"), {0, 0, 1}, {1, 0, 0}, 51 * 3.905));
-  bloch_truncation("PbTiO3 [100]", tilted(read_cif(data + "PbTiO3.cif"), {1, 0, 0}, {0, 1, 0}, 51 * 3.904));
+  bloch_truncation("SrTiO3 [001]",
+                   tilted(read_cif(data + "SrTiO3.cif"), {0, 0, 1}, {1, 0, 0}, 51 * 3.905));
+  bloch_truncation("PbTiO3 [100]",
+                   tilted(read_cif(data + "PbTiO3.cif"), {1, 0, 0}, {0, 1, 0}, 51 * 3.904));
   stack_settings();
   shipped_scan();
 }

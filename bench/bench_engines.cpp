@@ -36,8 +36,10 @@ struct Specimen {
 };
 
 template <class Engine>
-void run(benchmark::State& timer, const Engine& engine, const Specimen& specimen, long derivatives) {
-  const std::vector<StateTangent> tangents(specimen.tangents.begin(), specimen.tangents.begin() + derivatives);
+void run(benchmark::State& timer, const Engine& engine, const Specimen& specimen,
+         long derivatives) {
+  const std::vector<StateTangent> tangents(specimen.tangents.begin(),
+                                           specimen.tangents.begin() + derivatives);
   ExitWaves waves;
   for (auto _ : timer) {
     engine.exit_waves(specimen.state, {Vec2(0, 0)}, tangents, waves);

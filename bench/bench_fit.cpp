@@ -1,5 +1,5 @@
-// Time of what a fit of the demonstration's stack asks for: 69 disks, aperture 1.75 mrad, five parameters
-// (two tilts, two polarization amplitudes, a thickness); one thread.
+// Time of what a fit of the demonstration's stack asks for: 69 disks, aperture 1.75 mrad, five
+// parameters (two tilts, two polarization amplitudes, a thickness); one thread.
 #include <benchmark/benchmark.h>
 
 #include "core/parallel.hpp"
@@ -15,8 +15,9 @@ namespace {
 struct Demo {
   DemoStack stack;
   DemoScan scan{"sto_pto_vortex.h5"};
-  ForwardModel exact{stack.state, stack.engine(scan.hkl, {}), scan.hkl,
-                     stack.parameters(5, 1.2, {0}, 2 * 3.905), 1.75e-3, 3};
+  ForwardModel exact{stack.state, stack.engine(scan.hkl, {}),
+                     scan.hkl,    stack.parameters(5, 1.2, {0}, 2 * 3.905),
+                     1.75e-3,     3};
   Eigen::VectorXd values = scan.truth[0].head(5);
 };
 const Demo& demo() {
@@ -56,8 +57,8 @@ void position_fit(benchmark::State& timer) {
   const StartTable table(surrogate(), 3000);
   std::size_t i = 0;
   for (auto _ : timer) {
-    benchmark::DoNotOptimize(
-        fit_position(surrogate(), table, demo().scan.counts[i % demo().scan.counts.size()], fit_options()));
+    benchmark::DoNotOptimize(fit_position(
+        surrogate(), table, demo().scan.counts[i % demo().scan.counts.size()], fit_options()));
     i += 7;
   }
 }

@@ -3,9 +3,9 @@
 
 namespace pendel::electron {
 
-constexpr double rest_energy_keV = 510.99895000;      // m0 c²
-constexpr double hc_keV_A = 12.398419843320026;       // h c
-constexpr double potential_V_A2 = 47.877647305682395; // h²/(2π m0 e)
+constexpr double rest_energy_keV = 510.99895000;       // m0 c²
+constexpr double hc_keV_A = 12.398419843320026;        // h c
+constexpr double potential_V_A2 = 47.877647305682395;  // h²/(2π m0 e)
 constexpr double pi = 3.14159265358979323846;
 
 /// Wavelength λ [Å] in vacuum at energy E [keV].

@@ -16,7 +16,9 @@ struct FftAllocator {
   FftAllocator() = default;
   template <class U>
   FftAllocator(const FftAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64)));
+  }
   void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
   friend bool operator==(const FftAllocator&, const FftAllocator&) { return true; }
   friend bool operator!=(const FftAllocator&, const FftAllocator&) { return false; }

@@ -30,9 +30,7 @@ struct Hkl {
   friend Hkl operator-(Hkl a) { return {-a.h, -a.k, -a.l}; }
   friend bool operator==(Hkl a, Hkl b) { return a.h == b.h && a.k == b.k && a.l == b.l; }
   friend bool operator!=(Hkl a, Hkl b) { return !(a == b); }
-  friend bool operator<(Hkl a, Hkl b) {
-    return std::tie(a.h, a.k, a.l) < std::tie(b.h, b.k, b.l);
-  }
+  friend bool operator<(Hkl a, Hkl b) { return std::tie(a.h, a.k, a.l) < std::tie(b.h, b.k, b.l); }
 };
 
 }  // namespace pendel

@@ -21,7 +21,8 @@ bool same(const Solution& a, const Solution& b, const std::vector<Parameter>& pa
   return true;
 }
 
-std::vector<Solution> distinct(std::vector<Solution> solutions, const std::vector<Parameter>& parameters) {
+std::vector<Solution> distinct(std::vector<Solution> solutions,
+                               const std::vector<Parameter>& parameters) {
   std::sort(solutions.begin(), solutions.end(),
             [](const Solution& a, const Solution& b) { return a.chi2 < b.chi2; });
   std::vector<Solution> result;
@@ -66,8 +67,8 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   screening.max_iterations = options.screening_iterations;
   std::vector<Solution> solutions;
   for (const Eigen::VectorXd& start : starts)
-    solutions.push_back(solve(model, data, options.nuisance,
-                              starts.size() > 1 ? screening : options.solve, start));
+    solutions.push_back(
+        solve(model, data, options.nuisance, starts.size() > 1 ? screening : options.solve, start));
   solutions = distinct(solutions, parameters);
   if (int(solutions.size()) > options.basins) solutions.resize(options.basins);
   if (starts.size() > 1)

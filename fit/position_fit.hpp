@@ -17,17 +17,17 @@ enum class FitStatus { converged = 0, not_converged = 1, no_data = 2 };
 
 struct PositionFit {
   FitStatus status = FitStatus::no_data;
-  Solution solution;             ///< of the best basin
+  Solution solution;  ///< of the best basin
   int degrees_of_freedom = 0;
   double reduced_chi2 = 0;
-  /// (parameters + 2)²: parameters, scale, background. (Jᵀ Σ⁻¹ J)⁻¹ with the variances that the model
-  /// predicts (the Cramér-Rao limit), times the reduced χ² where that exceeds 1. Rows of fixed
-  /// parameters and of those that the data leave undetermined are NaN.
+  /// (parameters + 2)²: parameters, scale, background. (Jᵀ Σ⁻¹ J)⁻¹ with the variances that the
+  /// model predicts (the Cramér-Rao limit), times the reduced χ² where that exceeds 1. Rows of
+  /// fixed parameters and of those that the data leave undetermined are NaN.
   Eigen::MatrixXd covariance;
   double cramer_rao_factor = 1;  ///< covariance over the Cramér-Rao limit
   /// χ² of the best other basin over that of the best; NaN if every start led to the same one.
   double second_basin_ratio = 0;
-  Eigen::VectorXd fitted;        ///< model intensities in data units; (disks)
+  Eigen::VectorXd fitted;  ///< model intensities in data units; (disks)
 };
 
 /// Fewer finite disks than unknowns + 1: status no_data.

@@ -24,8 +24,9 @@ std::vector<PositionFit> fit_scan(const DiskModel& model, const StartTable& tabl
   return fits;
 }
 
-SharedFit fit_shared(const DiskModel& model, const StartTable& table, const std::vector<int>& shared,
-                     const std::vector<DiskData>& data, const FitOptions& options) {
+SharedFit fit_shared(const DiskModel& model, const StartTable& table,
+                     const std::vector<int>& shared, const std::vector<DiskData>& data,
+                     const FitOptions& options) {
   const std::vector<PositionFit> fits = fit_scan(model, table, data, options);
   std::vector<Eigen::VectorXd> starts;
   std::vector<DiskData> used;
@@ -35,8 +36,9 @@ SharedFit fit_shared(const DiskModel& model, const StartTable& table, const std:
       used.push_back(data[i]);
     }
   if (starts.empty())
-    throw Error(ErrorKind::input, "no position has enough finite disks for the joint fit of the "
-                                  "parameters that the scan shares");
+    throw Error(ErrorKind::input,
+                "no position has enough finite disks for the joint fit of the "
+                "parameters that the scan shares");
   Eigen::VectorXd median(shared.size());
   for (std::size_t k = 0; k < shared.size(); ++k) {
     std::vector<double> values;

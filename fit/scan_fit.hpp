@@ -8,9 +8,9 @@ namespace pendel {
 
 /// What a caller may want to know or decide while a scan runs; empty functions are not called.
 struct ScanHooks {
-  std::function<bool(long position)> skip;                         ///< already done (resumed)
-  std::function<void(long position, const PositionFit&)> done;     ///< one call at a time
-  std::function<bool()> stop;                                      ///< true: start no further position
+  std::function<bool(long position)> skip;                      ///< already done (resumed)
+  std::function<void(long position, const PositionFit&)> done;  ///< one call at a time
+  std::function<bool()> stop;                                   ///< true: start no further position
 };
 
 /// Fits of all positions, in their order; those skipped or not reached have an empty solution. The
@@ -20,9 +20,10 @@ std::vector<PositionFit> fit_scan(const DiskModel& model, const StartTable& tabl
                                   const ScanHooks& hooks = {});
 
 /// `shared`: indices of the model's parameters. Every position is first fitted with all parameters
-/// free; the median of the shared ones starts the joint fit, in which each position keeps its own other
-/// parameters, scale and background.
-SharedFit fit_shared(const DiskModel& model, const StartTable& table, const std::vector<int>& shared,
-                     const std::vector<DiskData>& data, const FitOptions& options);
+/// free; the median of the shared ones starts the joint fit, in which each position keeps its own
+/// other parameters, scale and background.
+SharedFit fit_shared(const DiskModel& model, const StartTable& table,
+                     const std::vector<int>& shared, const std::vector<DiskData>& data,
+                     const FitOptions& options);
 
 }  // namespace pendel

@@ -19,8 +19,8 @@ constexpr double least_count = 1e-9;
 /// Every unknown of a position: the model's parameters, scale, background.
 using Unknowns = Eigen::VectorXd;
 
-/// Residuals over one block of a position's own free unknowns and, if there are shared ones, a second
-/// block of these; the others keep the values in `x`.
+/// Residuals over one block of a position's own free unknowns and, if there are shared ones, a
+/// second block of these; the others keep the values in `x`.
 class DiskCost : public ceres::CostFunction {
  public:
   DiskCost(const DiskModel& model, const DiskData& data, Unknowns x, const std::vector<int>& own,
@@ -125,7 +125,8 @@ Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& n
 std::vector<int> free_of(const std::vector<Range>& ranges, const std::vector<int>& except) {
   std::vector<int> free;
   for (int k = 0; k < int(ranges.size()); ++k)
-    if (ranges[k].lower < ranges[k].upper && std::find(except.begin(), except.end(), k) == except.end())
+    if (ranges[k].lower < ranges[k].upper &&
+        std::find(except.begin(), except.end(), k) == except.end())
       free.push_back(k);
   return free;
 }
@@ -151,7 +152,9 @@ ceres::Solver::Options solver_options(const SolveOptions& options) {
 }  // namespace
 
 LinearFit fit_scale(const WeightedSums& s, const Nuisance& nuisance) {
-  const auto bounded = [](double x, double lower, double upper) { return std::clamp(x, lower, upper); };
+  const auto bounded = [](double x, double lower, double upper) {
+    return std::clamp(x, lower, upper);
+  };
   const double determinant = s.w * s.wII - s.wI * s.wI;
   double background = bounded(determinant > 0 ? (s.wII * s.wd - s.wI * s.wId) / determinant : 0,
                               nuisance.background_lower, nuisance.background_upper);
@@ -234,7 +237,8 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   fit.converged = summary.termination_type == ceres::CONVERGENCE;
   const int unknowns = int(own.size() * data.size() + shared.size());
   fit.reduced_chi2 = 2 * summary.final_cost / std::max(1, residuals - unknowns);
-  fit.errors = Eigen::VectorXd::Constant(long(shared.size()), std::numeric_limits<double>::quiet_NaN());
+  fit.errors =
+      Eigen::VectorXd::Constant(long(shared.size()), std::numeric_limits<double>::quiet_NaN());
   ceres::Covariance::Options covariance_options;
   covariance_options.algorithm_type = ceres::DENSE_SVD;
   covariance_options.null_space_rank = -1;

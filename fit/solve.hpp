@@ -1,4 +1,5 @@
-// One nonlinear least-squares fit of disk intensities from one start (Ceres; the only file with it).
+// One nonlinear least-squares fit of disk intensities from one start (Ceres; the only file with
+// it).
 #pragma once
 #include "fit/disk_data.hpp"
 #include "model/forward_model.hpp"
@@ -7,8 +8,8 @@ namespace pendel {
 
 /// Scale and background of m = scale · dose · I + background.
 struct Nuisance {
-  double scale_lower = 0.5, scale_upper = 2;            ///< equal: fixed
-  double background_lower = 0, background_upper = 0;    ///< data units; equal: fixed
+  double scale_lower = 0.5, scale_upper = 2;          ///< equal: fixed
+  double background_lower = 0, background_upper = 0;  ///< data units; equal: fixed
 };
 
 struct SolveOptions {
@@ -17,11 +18,11 @@ struct SolveOptions {
 };
 
 struct Solution {
-  Eigen::VectorXd values;      ///< of the model's parameters
+  Eigen::VectorXd values;  ///< of the model's parameters
   double scale = 1, background = 0;
-  double chi2 = 0;             ///< Σ r² (Poisson: deviance)
+  double chi2 = 0;  ///< Σ r² (Poisson: deviance)
   int iterations = 0;
-  bool converged = false;      ///< a result, not an error
+  bool converged = false;  ///< a result, not an error
 };
 
 Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
@@ -34,20 +35,22 @@ struct SharedFit {
   bool converged = false;
 };
 
-/// Joint fit of several positions: parameters `shared` (indices into the model's) are common, the others,
-/// scale and background are each position's own and are eliminated by a Schur complement.
+/// Joint fit of several positions: parameters `shared` (indices into the model's) are common, the
+/// others, scale and background are each position's own and are eliminated by a Schur complement.
 /// starts: all of the model's parameters per position; shared_start: values of the shared ones.
 SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
                        const std::vector<DiskData>& data, const Nuisance& nuisance,
                        const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
                        const Eigen::VectorXd& shared_start);
 
-/// Sums over disks with weights w (1/variance, 0 for disks to leave out) of data d and model I · dose.
+/// Sums over disks with weights w (1/variance, 0 for disks to leave out) of data d and model I ·
+/// dose.
 struct WeightedSums {
   double w = 0, wI = 0, wII = 0, wd = 0, wId = 0, wdd = 0;
 };
 
-/// Scale and background that fit best within their bounds, and the weighted sum of squares they leave.
+/// Scale and background that fit best within their bounds, and the weighted sum of squares they
+/// leave.
 struct LinearFit {
   double scale, background, chi2;
 };

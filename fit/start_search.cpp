@@ -34,8 +34,8 @@ StartTable::StartTable(const DiskModel& model, int samples) : parameters_(model.
   squares_ = intensities_.cwiseAbs2();
 }
 
-std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisance& nuisance, int count,
-                                              double distance) const {
+std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisance& nuisance,
+                                              int count, double distance) const {
   const int disks = int(data.intensity.size());
   double mean = 0;
   int used = 0;
@@ -83,7 +83,8 @@ std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisan
     const Eigen::VectorXd point = points_.col(s);
     const bool near = std::any_of(starts.begin(), starts.end(), [&](const Eigen::VectorXd& other) {
       for (std::size_t k = 0; k < parameters_.size(); ++k)
-        if (std::abs(point[k] - other[k]) > distance * (parameters_[k].upper - parameters_[k].lower))
+        if (std::abs(point[k] - other[k]) >
+            distance * (parameters_[k].upper - parameters_[k].lower))
           return false;
       return true;
     });

@@ -17,8 +17,9 @@ std::vector<int> free_unknowns(const DiskModel& model, const Nuisance& nuisance)
   return free;
 }
 
-Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data, const Solution& solution,
-                                  Eigen::VectorXd* fitted, Eigen::VectorXd* sigma) {
+Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
+                                  const Solution& solution, Eigen::VectorXd* fitted,
+                                  Eigen::VectorXd* sigma) {
   Eigen::VectorXd intensity;
   Eigen::MatrixXd jacobian;
   model.evaluate(solution.values.data(), intensity, &jacobian);
@@ -44,8 +45,8 @@ Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& J, const std::vector<int>& fre
   if (m == 0) return result;
   const Eigen::MatrixXd A = J(Eigen::all, free);
   const Eigen::VectorXd norm = A.colwise().norm().cwiseMax(1e-300);
-  const Eigen::MatrixXd fisher = (A * norm.cwiseInverse().asDiagonal()).transpose() *
-                                 (A * norm.cwiseInverse().asDiagonal());
+  const Eigen::MatrixXd fisher =
+      (A * norm.cwiseInverse().asDiagonal()).transpose() * (A * norm.cwiseInverse().asDiagonal());
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(fisher);
   Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(m, m);
   std::vector<char> undetermined(m, 0);

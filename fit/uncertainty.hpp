@@ -10,17 +10,18 @@ namespace pendel {
 std::vector<int> free_unknowns(const DiskModel& model, const Nuisance& nuisance);
 
 /// Derivative of every disk's value with respect to (parameters, scale, background), divided by the
-/// standard deviation that the fitted model predicts; rows of missing disks are 0. `fitted`: model values
-/// in data units; both may be null.
-Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data, const Solution& solution,
-                                  Eigen::VectorXd* fitted, Eigen::VectorXd* sigma);
+/// standard deviation that the fitted model predicts; rows of missing disks are 0. `fitted`: model
+/// values in data units; both may be null.
+Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
+                                  const Solution& solution, Eigen::VectorXd* fitted,
+                                  Eigen::VectorXd* sigma);
 
-/// (JᵀJ)⁻¹ over the free unknowns: the Cramér-Rao limit. NaN elsewhere and along what the data leave
-/// undetermined.
+/// (JᵀJ)⁻¹ over the free unknowns: the Cramér-Rao limit. NaN elsewhere and along what the data
+/// leave undetermined.
 Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& weighted_jacobian, const std::vector<int>& free);
 
-/// By how much the unknowns would move, to first order, if `finer` took the place of `model`; 0 for held
-/// unknowns.
+/// By how much the unknowns would move, to first order, if `finer` took the place of `model`; 0 for
+/// held unknowns.
 Eigen::VectorXd model_shift(const DiskModel& model, const DiskModel& finer, const DiskData& data,
                             const Nuisance& nuisance, const Solution& solution);
 

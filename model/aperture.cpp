@@ -42,15 +42,19 @@ Aperture disk_aperture(double semiangle, int degree) {
   } else if (degree <= 7) {
     const double root = std::sqrt(29.0);
     add_ring(aperture, semiangle * std::sqrt(0.75), 4, 0, 2.0 / 27);
-    add_ring(aperture, semiangle * std::sqrt(2 * (27 - 3 * root) / 104), 4, 0.5, (551 + 41 * root) / 6264);
-    add_ring(aperture, semiangle * std::sqrt(2 * (27 + 3 * root) / 104), 4, 0.5, (551 - 41 * root) / 6264);
+    add_ring(aperture, semiangle * std::sqrt(2 * (27 - 3 * root) / 104), 4, 0.5,
+             (551 + 41 * root) / 6264);
+    add_ring(aperture, semiangle * std::sqrt(2 * (27 + 3 * root) / 104), 4, 0.5,
+             (551 - 41 * root) / 6264);
   } else {
-    // The mean over the disk is the mean over r² in [0, 1] of ring means: n rings are exact to degree 2n-1 in r².
+    // The mean over the disk is the mean over r² in [0, 1] of ring means: n rings are exact to
+    // degree 2n-1 in r².
     const int rings = (degree / 2 + 2) / 2, count = degree + 1;
     Eigen::VectorXd nodes, weights;
     gauss_legendre(rings, nodes, weights);
     for (int i = 0; i < rings; ++i)
-      add_ring(aperture, semiangle * std::sqrt(nodes[i]), count, i % 2 ? 0.5 : 0, weights[i] / count);
+      add_ring(aperture, semiangle * std::sqrt(nodes[i]), count, i % 2 ? 0.5 : 0,
+               weights[i] / count);
   }
   return aperture;
 }

@@ -15,9 +15,10 @@ struct Aperture {
 /// 1 (1 direction), 3 (4), 5 (7), 7 (12), beyond: a product rule of Gauss rings. [Stroud1971, S2]
 Aperture disk_aperture(double semiangle, int degree);
 
-/// The degree that a disk's mean intensity needs: the phase 2π g α t by which a beam at g [1/Å] turns
-/// from the centre of the aperture to its edge, through a specimen of thickness t [Å], decides.
-/// Each degree is taken as far as it leaves Σ|ΔI|/ΣI below about 2.5e-3 (docs/accuracy.md).
+/// The degree that a disk's mean intensity needs: the phase 2π g α t by which a beam at g [1/Å]
+/// turns from the centre of the aperture to its edge, through a specimen of thickness t [Å],
+/// decides. Each degree is taken as far as it leaves Σ|ΔI|/ΣI below about 2.5e-3
+/// (docs/accuracy.md).
 int disk_aperture_degree(double semiangle, double g, double thickness);
 
 }  // namespace pendel

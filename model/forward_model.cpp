@@ -38,7 +38,8 @@ void ForwardModel::evaluate(const double* values, Eigen::VectorXd& intensity,
   if (!jacobian) return;
   jacobian->resize(intensity.size(), long(tangents_.size()));
   for (std::size_t k = 0; k < tangents_.size(); ++k)
-    jacobian->col(long(k)) = 2 * (psi.conjugate().cwiseProduct(disks(waves.dpsi[k])).real() * weights);
+    jacobian->col(long(k)) =
+        2 * (psi.conjugate().cwiseProduct(disks(waves.dpsi[k])).real() * weights);
 }
 
 }  // namespace pendel

@@ -26,8 +26,9 @@ class DiskModel {
 /// dI_g = 2 Σ_q w_q Re(ψ_g* dψ_g).
 class ForwardModel : public DiskModel {
  public:
-  /// disks: Miller indices in the first layer's crystal, among the engine's beams. Error (study) if one
-  /// is not. The mean over the aperture is exact to aperture_degree in the tilt (disk_aperture).
+  /// disks: Miller indices in the first layer's crystal, among the engine's beams. Error (study) if
+  /// one is not. The mean over the aperture is exact to aperture_degree in the tilt
+  /// (disk_aperture).
   ForwardModel(State base, std::shared_ptr<const Engine> engine, const std::vector<Hkl>& disks,
                std::vector<Parameter> parameters, double semiangle, int aperture_degree);
 

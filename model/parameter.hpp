@@ -1,5 +1,5 @@
-// A fit parameter: a name, a unit, a range and a direction in state space. Value = the base state moved
-// along the direction; derivative = the simulator's response along it.
+// A fit parameter: a name, a unit, a range and a direction in state space. Value = the base state
+// moved along the direction; derivative = the simulator's response along it.
 #pragma once
 #include <Eigen/Core>
 #include <string>
@@ -11,7 +11,7 @@ namespace pendel {
 
 struct Parameter {
   std::string name;
-  std::string unit;        ///< of values and ranges, as a user reads them (mrad, Å, 1)
+  std::string unit;  ///< of values and ranges, as a user reads them (mrad, Å, 1)
   double lower = 0, upper = 0;
   double nominal = 0;      ///< value that the base state has
   StateTangent direction;  ///< per unit of the value

@@ -1,5 +1,6 @@
-// A surrogate of a forward model: disk intensities as a Chebyshev series in all parameters over their
-// ranges, averaged over the aperture analytically, certified at points that were not used to build it.
+// A surrogate of a forward model: disk intensities as a Chebyshev series in all parameters over
+// their ranges, averaged over the aperture analytically, certified at points that were not used to
+// build it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -11,16 +12,16 @@ namespace pendel {
 struct SurrogateOptions {
   /// Largest error allowed: R1 = Σ|ΔI|/ΣI over the disks.
   double tolerance = 0.02;
-  int most_nodes = 24;         ///< per parameter; more are needed: Error
+  int most_nodes = 24;  ///< per parameter; more are needed: Error
   int certificate_points = 16;
 };
 
 /// What the surrogate costs and how far it is from the forward model at random points of the box.
 struct SurrogateCertificate {
-  std::vector<int> nodes;      ///< per parameter
-  int points = 0;              ///< of the certificate
-  int terms = 0;               ///< kept of the series
-  int symmetries = 1;          ///< operations (identity included) that saved simulations
+  std::vector<int> nodes;  ///< per parameter
+  int points = 0;          ///< of the certificate
+  int terms = 0;           ///< kept of the series
+  int symmetries = 1;      ///< operations (identity included) that saved simulations
   double r1_mean = 0, r1_max = 0;
 };
 
@@ -40,17 +41,19 @@ class Surrogate : public DiskModel {
                 Eigen::MatrixXd* jacobian) const override;
   const SurrogateCertificate& certificate() const { return certificate_; }
 
+  static constexpr int lanes = 16;  ///< disks summed together in evaluate
+
  private:
   /// tail: R1 of what the nodes may leave out, along a line.
   void build(const ForwardModel& exact, const SurrogateOptions& options, double tail);
   void certify(const ForwardModel& exact, const SurrogateOptions& options);
 
   std::vector<Parameter> parameters_;
-  std::vector<int> order_;                    // parameters, in the order in which terms are sorted
-  std::vector<int> nodes_;                    // per parameter
-  std::vector<std::uint8_t> factors_;         // per term: first factor that differs, then all degrees
+  std::vector<int> order_;             // parameters, in the order in which terms are sorted
+  std::vector<int> nodes_;             // per parameter
+  std::vector<std::uint8_t> factors_;  // per term: first factor that differs, then all degrees
   int disks_ = 0, terms_ = 0;
-  std::vector<float> coefficients_;           // (block of disks, term, disk of the block)
+  std::vector<float> coefficients_;  // (block of disks, term, disk of the block)
   SurrogateCertificate certificate_;
 };
 

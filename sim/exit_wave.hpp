@@ -10,8 +10,8 @@ namespace pendel {
 
 /// Exit amplitudes relative to an incident plane wave of amplitude 1.
 struct ExitWaves {
-  MatrixXcd psi;                 ///< (beams, incident directions)
-  std::vector<MatrixXcd> dpsi;   ///< per tangent: (beams, incident directions)
+  MatrixXcd psi;                ///< (beams, incident directions)
+  std::vector<MatrixXcd> dpsi;  ///< per tangent: (beams, incident directions)
 };
 
 /// The contract of an engine (a type that has this member; `Engine` in engine.hpp is the variant):

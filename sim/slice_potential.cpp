@@ -37,7 +37,8 @@ int PlaneWaveGrid::pixel(int h, int k) const {
   return i * n2 + j;
 }
 
-SlicePotential::SlicePotential(const OrientedCrystal& oriented, const std::array<Hkl, 2>& zone_basis,
+SlicePotential::SlicePotential(const OrientedCrystal& oriented,
+                               const std::array<Hkl, 2>& zone_basis,
                                const Eigen::Matrix2i& refinement, const PlaneWaveGrid& grid,
                                double energy_keV, const PotentialOptions& options, double slice_A,
                                bool zero_order_only)
@@ -113,7 +114,8 @@ SlicePotential::SiteSlices SlicePotential::fold(const std::vector<Ug>& amplitude
     for (int j = 0; j < slices_; ++j) {
       const double turns = order * ((j + 0.5) / slices_ - z / period_);
       factor(order + orders_, j) = phase(turns) * sinc(double(order) / slices_);
-      if (derivative_z) factor(order + orders_, j) *= complex(0, -2 * electron::pi * order / period_);
+      if (derivative_z)
+        factor(order + orders_, j) *= complex(0, -2 * electron::pi * order / period_);
     }
   SiteSlices result;
   result.elastic.assign(slices_, Eigen::ArrayXcd::Zero(grid_.size()));

@@ -1,5 +1,5 @@
-// The potential of one cell of a layer, cut into slices along the beam, on the in-plane net of plane
-// waves: what split-step propagation multiplies the wave with, and its derivatives.
+// The potential of one cell of a layer, cut into slices along the beam, on the in-plane net of
+// plane waves: what split-step propagation multiplies the wave with, and its derivatives.
 #pragma once
 #include <vector>
 
@@ -26,15 +26,15 @@ struct SliceArrays {
 class SlicePotential {
  public:
   /// zone_basis: Miller indices of this crystal's b1, b2 of the zone net; refinement: (integer)
-  /// columns say where they lie on the grid. slice_A: thickest slice [Å]. zero_order_only: every slice
-  /// is the mean over the cell.
+  /// columns say where they lie on the grid. slice_A: thickest slice [Å]. zero_order_only: every
+  /// slice is the mean over the cell.
   SlicePotential(const OrientedCrystal& oriented, const std::array<Hkl, 2>& zone_basis,
                  const Eigen::Matrix2i& refinement, const PlaneWaveGrid& grid, double energy_keV,
                  const PotentialOptions& options, double slice_A, bool zero_order_only);
 
-  double period() const { return period_; }           ///< of the lattice along z [Å]
-  int slices() const { return slices_; }              ///< per period
-  double mean_U() const { return mean_U_; }           ///< elastic U_0 [1/Å²]
+  double period() const { return period_; }  ///< of the lattice along z [Å]
+  int slices() const { return slices_; }     ///< per period
+  double mean_U() const { return mean_U_; }  ///< elastic U_0 [1/Å²]
   bool absorbing() const { return absorbing_; }
 
   void evaluate(const Crystal& crystal, const Fft2& fft, SliceArrays& arrays) const;
@@ -56,9 +56,10 @@ class SlicePotential {
   bool as_built(const Site& site, std::size_t index) const;
   Vec3 lab(const Site& site) const;
   Eigen::ArrayXcd in_plane_phase(const Vec3& r) const;
-  void to_real_space(const Columns& columns, const Fft2& fft, std::vector<Eigen::ArrayXd>& out) const;
+  void to_real_space(const Columns& columns, const Fft2& fft,
+                     std::vector<Eigen::ArrayXd>& out) const;
 
-  PlaneWaveGrid grid_;           // with the b of this crystal
+  PlaneWaveGrid grid_;  // with the b of this crystal
   OrientedCrystal reference_;
   PotentialOptions options_;
   double energy_keV_, period_, mean_U_;
@@ -66,7 +67,7 @@ class SlicePotential {
   bool absorbing_;
   std::vector<Hkl> reflections_;
   std::vector<Wave> waves_;
-  std::vector<Vec2> grid_g_;     // of this crystal, per pixel
+  std::vector<Vec2> grid_g_;  // of this crystal, per pixel
   std::vector<SiteSlices> sites_;
 };
 

@@ -26,7 +26,8 @@ PENDEL_CLONES void multiply(double* x, const double* f, int size) {
 }
 
 /// x <- f (x + s y).
-PENDEL_CLONES void multiply_add(double* x, const double* f, const double* s, const double* y, int size) {
+PENDEL_CLONES void multiply_add(double* x, const double* f, const double* s, const double* y,
+                                int size) {
   for (int i = 0; i < 2 * size; i += 2) {
     const double a = x[i] + s[i] * y[i] - s[i + 1] * y[i + 1];
     const double b = x[i + 1] + s[i] * y[i + 1] + s[i + 1] * y[i];
@@ -85,7 +86,7 @@ Eigen::Matrix2d refined_net(const std::vector<Vec2>& offsets) {
 /// Everything one layer multiplies the wave with, for one incident direction.
 struct SplitStep::LayerStep {
   IncidentWave wave;
-  double U_0 = 0;                   // taken out of the slices: it is in K
+  double U_0 = 0;  // taken out of the slices: it is in K
   int cells = 0;
   double dz = 0;
   std::vector<double> excitation;   // K² − |K+g|²
@@ -103,9 +104,10 @@ struct SplitStep::Sources {
 SplitStep::SplitStep(const State& state, Beams beams, SplitStepOptions options)
     : beams_(std::move(beams)), options_(options), fft_(1, 1) {
   if ((state.surface_normal.normalized() - Vec3::UnitZ()).norm() > 1e-9)
-    throw Error(ErrorKind::study,
-                "the split-step engine needs a surface perpendicular to the beam direction; use the "
-                "Bloch engine for an inclined foil");
+    throw Error(
+        ErrorKind::study,
+        "the split-step engine needs a surface perpendicular to the beam direction; use the "
+        "Bloch engine for an inclined foil");
   const ZoneNet net = zone_net(state);
 
   std::vector<Vec2> offsets;
@@ -215,7 +217,7 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
     psi[0] = 1;
     for (FftArray& d : dpsi) std::fill(d.begin(), d.end(), complex(0));
     std::fill(active.begin(), active.end(), 0);
-    double common = 0;                         // 2π Σ (K_n − k0_n) t
+    double common = 0;  // 2π Σ (K_n − k0_n) t
     std::vector<double> dcommon(count, 0.0);
 
     for (std::size_t l = 0; l < state.layers.size(); ++l) {
@@ -230,11 +232,12 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
       for (int k = 0; k < count; ++k) {
         const StateTangent& tangent = tangents[k];
         const double dt = tangent.thickness.empty() ? 0 : tangent.thickness[l];
-        const double dK_n = tangent.beam_tilt[0] * wave.dK_n[0] + tangent.beam_tilt[1] * wave.dK_n[1];
+        const double dK_n =
+            tangent.beam_tilt[0] * wave.dK_n[0] + tangent.beam_tilt[1] * wave.dK_n[1];
         const double dk0_n =
             tangent.beam_tilt[0] * wave.dk0_n[0] + tangent.beam_tilt[1] * wave.dk0_n[1];
-        dcommon[k] += 2 * electron::pi *
-                      ((wave.K_n - wave.k0_n) * dt + (dK_n - dk0_n) * layer.thickness);
+        dcommon[k] +=
+            2 * electron::pi * ((wave.K_n - wave.k0_n) * dt + (dK_n - dk0_n) * layer.thickness);
         const bool tilted = !tangent.beam_tilt.isZero(0);
         const double dslice = dt / (step.cells * potentials_[c].slices());
         // d(dz/K_n) in units of π
@@ -355,9 +358,10 @@ MatrixXcd SplitStep::exit_waves_of_variants(
     const int c = state.layers[l].crystal;
     std::vector<FftArray> result;
     for (std::size_t v = 0; v < variants[l].size(); ++v) {
-      const LayerStep step = layer_step(tilt, state, c, variants[l][v].thickness, variants[l][v].slices);
-      const complex common = std::polar(1.0, 2 * electron::pi * (step.wave.K_n - step.wave.k0_n) *
-                                                 variants[l][v].thickness);
+      const LayerStep step =
+          layer_step(tilt, state, c, variants[l][v].thickness, variants[l][v].slices);
+      const complex common = std::polar(
+          1.0, 2 * electron::pi * (step.wave.K_n - step.wave.k0_n) * variants[l][v].thickness);
       const int m = int(step.transmission.size());
       for (const FftArray& incoming : waves) {
         FftArray x = incoming;
@@ -365,7 +369,8 @@ MatrixXcd SplitStep::exit_waves_of_variants(
         for (int i = 0; i < step.cells * m; ++i) {
           // the transpose runs the slices and the transforms the other way round
           transposed ? fft_.forward(x.data()) : fft_.backward(x.data());
-          multiply(raw(x.data()), raw(step.transmission[transposed ? m - 1 - i % m : i % m].data()), size);
+          multiply(raw(x.data()), raw(step.transmission[transposed ? m - 1 - i % m : i % m].data()),
+                   size);
           transposed ? fft_.backward(x.data()) : fft_.forward(x.data());
           const bool last = i + 1 == step.cells * m;
           multiply(raw(x.data()), raw((last ? step.half : step.full).data()), size);
@@ -409,8 +414,10 @@ MatrixXcd SplitStep::exit_waves_of_variants(
       rest /= long(variants[l].size());
     }
     long before = 0, behind = 0;
-    for (int l = meeting - 1; l >= 0; --l) before = before * long(variants[l].size()) + long(index[l]);
-    for (int l = meeting; l < layers; ++l) behind = behind * long(variants[l].size()) + long(index[l]);
+    for (int l = meeting - 1; l >= 0; --l)
+      before = before * long(variants[l].size()) + long(index[l]);
+    for (int l = meeting; l < layers; ++l)
+      behind = behind * long(variants[l].size()) + long(index[l]);
     amplitudes.col(column) = products.col(before).segment(behind * n_beams, n_beams);
   }
   return amplitudes;

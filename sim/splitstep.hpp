@@ -2,8 +2,8 @@
 // in-plane reciprocal net, without a band limit. Derivatives are exact for the discrete scheme.
 //   psi <- sqrt(P) V_j sqrt(P) psi per slice,  P_g = exp(i pi dz (K^2 - |K+g|^2)/K_n),
 //   V_j = exp(i pi dz (U_j + i U'_j)/K_n)
-// A layer of thickness t takes N = round(t/c) cells of slices dz = t/(N m): whole cells are exact, in
-// between the cells are stretched. Higher-order Laue zones enter through the slices' depth.
+// A layer of thickness t takes N = round(t/c) cells of slices dz = t/(N m): whole cells are exact,
+// in between the cells are stretched. Higher-order Laue zones enter through the slices' depth.
 #pragma once
 #include "sim/exit_wave.hpp"
 #include "sim/slice_potential.hpp"
@@ -53,7 +53,7 @@ class SplitStep {
   SplitStepOptions options_;
   PlaneWaveGrid grid_;
   Fft2 fft_;
-  std::vector<Vec3> g_;            // per pixel, lab, of the first crystal
+  std::vector<Vec3> g_;  // per pixel, lab, of the first crystal
   std::vector<int> beam_pixel_;
   std::vector<SlicePotential> potentials_;  // per crystal
 };

@@ -80,9 +80,13 @@ std::vector<EngineOptions> refinements(const State& state, const EngineOptions& 
   wider.g_max_invA *= 1.25;
   thinner.slice_A /= 8;
   switch (engine_kind(state, options)) {
-    case EngineKind::splitstep: return {wider, thinner};
-    case EngineKind::bloch: wider.sg_max_invA *= 1.5; return {wider};
-    default: return {};
+    case EngineKind::splitstep:
+      return {wider, thinner};
+    case EngineKind::bloch:
+      wider.sg_max_invA *= 1.5;
+      return {wider};
+    default:
+      return {};
   }
 }
 

@@ -21,8 +21,8 @@ struct EngineWithBeams {
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options);
 
-/// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick and
-/// a larger grid, or more beams; none for the kinematical engine, which discretises nothing.
+/// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick
+/// and a larger grid, or more beams; none for the kinematical engine, which discretises nothing.
 std::vector<EngineOptions> refinements(const State& state, const EngineOptions& options);
 
 /// "splitstep, lobato, absorption none, |g| <= 4 1/Å".

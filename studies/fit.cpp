@@ -174,8 +174,8 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
   return fits;
 }
 
-// What finer engines would change, root mean square over a few positions, per unknown; NaN where the
-// engine has no finer form. Added to the error bars.
+// What finer engines would change, root mean square over a few positions, per unknown; NaN where
+// the engine has no finer form. Added to the error bars.
 Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
                                const EngineOptions& engine, const std::vector<DiskData>& data,
                                const FitOptions& options, std::vector<PositionFit>& fits) {
@@ -192,7 +192,8 @@ Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
   const std::size_t count = std::min(usable.size(), most_positions);
   Eigen::VectorXd square = Eigen::VectorXd::Zero(n + 2);
   for (const EngineOptions& fine : finer) {
-    const auto simulator = std::make_shared<const Engine>(make_engine(model.base(), disks, fine).engine);
+    const auto simulator =
+        std::make_shared<const Engine>(make_engine(model.base(), disks, fine).engine);
     const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(),
                                    model.semiangle(), model.aperture_degree());
     std::vector<Eigen::VectorXd> shifts(count);
@@ -207,11 +208,13 @@ Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
   return square.cwiseSqrt();
 }
 
-std::string discretisation_summary(const Eigen::VectorXd& rms, const std::vector<Parameter>& parameters) {
+std::string discretisation_summary(const Eigen::VectorXd& rms,
+                                   const std::vector<Parameter>& parameters) {
   std::string text = "convergence: thinner slices and more beams would move";
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     char part[120];
-    std::snprintf(part, sizeof part, "%s %s by %.2g", k ? "," : "", parameters[k].name.c_str(), rms[long(k)]);
+    std::snprintf(part, sizeof part, "%s %s by %.2g", k ? "," : "", parameters[k].name.c_str(),
+                  rms[long(k)]);
     text += part + (parameters[k].unit.empty() ? "" : " " + parameters[k].unit);
   }
   return text + " (rms; added to the error bars)";

@@ -62,10 +62,11 @@ int plot(const std::vector<std::string>& arguments) {
   for (const std::string& candidate : candidates)
     if (python.empty() && run_python(candidate, {"-c", probe}) == 0) python = candidate;
   if (python.empty())
-    throw Error(ErrorKind::input,
-                candidates.front() +
-                    " cannot be run or lacks numpy, h5py or matplotlib, which figures need; install "
-                    "them, or set PENDEL_PYTHON to a Python that has them");
+    throw Error(
+        ErrorKind::input,
+        candidates.front() +
+            " cannot be run or lacks numpy, h5py or matplotlib, which figures need; install "
+            "them, or set PENDEL_PYTHON to a Python that has them");
   std::vector<std::string> command = {"-m", "pendel_plot"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_python(python, command);

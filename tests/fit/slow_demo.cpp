@@ -21,15 +21,17 @@ struct Comparison {
   double true_basin = 0;              // share of positions
 };
 
-/// A position is in the true basin if every parameter is within half the distance at which another basin
-/// was ever seen: 0.5 mrad, 0.2, 8 Å (two cells).
-Comparison compare(const std::vector<PositionFit>& fits, const std::vector<Eigen::VectorXd>& truth, int n) {
+/// A position is in the true basin if every parameter is within half the distance at which another
+/// basin was ever seen: 0.5 mrad, 0.2, 8 Å (two cells).
+Comparison compare(const std::vector<PositionFit>& fits, const std::vector<Eigen::VectorXd>& truth,
+                   int n) {
   const double basin[7] = {0.5, 0.5, 0.2, 0.2, 8, 8, 8};
   Comparison result;
   int inside = 0;
   for (std::size_t i = 0; i < fits.size(); ++i) {
     bool good = true;
-    for (int k = 0; k < n; ++k) good = good && std::abs(fits[i].solution.values[k] - truth[i][k]) < basin[k];
+    for (int k = 0; k < n; ++k)
+      good = good && std::abs(fits[i].solution.values[k] - truth[i][k]) < basin[k];
     if (!good) continue;
     ++inside;
     for (int k = 0; k < n; ++k) {
@@ -46,8 +48,10 @@ Comparison compare(const std::vector<PositionFit>& fits, const std::vector<Eigen
 }
 
 void report(const std::string& what, const Comparison& c, int n) {
-  std::string line = what + ": true basin " + std::to_string(c.true_basin) + "; rms (Cramér-Rao limit)";
-  for (int k = 0; k < n; ++k) line += " " + std::to_string(c.rms[k]) + " (" + std::to_string(c.limit[k]) + ")";
+  std::string line =
+      what + ": true basin " + std::to_string(c.true_basin) + "; rms (Cramér-Rao limit)";
+  for (int k = 0; k < n; ++k)
+    line += " " + std::to_string(c.rms[k]) + " (" + std::to_string(c.limit[k]) + ")";
   BOOST_TEST_MESSAGE(line);
 }
 
@@ -70,7 +74,8 @@ BOOST_AUTO_TEST_CASE(vortex_scan) {
   options.nuisance.background_upper = 20;
   const auto clean = fit_scan(surrogate, table, scan.expected, options);
   const double per_position = (cpu_seconds() - start) / double(scan.expected.size());
-  BOOST_TEST_MESSAGE("CPU per position, surrogate and start search included: " << 1e3 * per_position << " ms");
+  BOOST_TEST_MESSAGE("CPU per position, surrogate and start search included: " << 1e3 * per_position
+                                                                               << " ms");
   const Comparison noise_free = compare(clean, scan.truth, 5);
   report("noise-free", noise_free, 5);
   BOOST_TEST(noise_free.true_basin >= 0.99);
@@ -81,14 +86,17 @@ BOOST_AUTO_TEST_CASE(vortex_scan) {
   report("counts", counted, 5);
   BOOST_TEST(counted.true_basin >= 0.99);
   for (int k = 0; k < 5; ++k) BOOST_TEST(counted.rms[k] <= 1.5 * counted.limit[k]);
-  // Residuals of the truth, normalised by the error bars, spread as a standard normal would. Error bars
-  // hold the model's own error: what slices an eighth as thick would change.
+  // Residuals of the truth, normalised by the error bars, spread as a standard normal would. Error
+  // bars hold the model's own error: what slices an eighth as thick would change.
   SplitStepOptions fine;
   fine.slice_A = 0.25;
-  const ForwardModel finer(stack.state, stack.engine(scan.hkl, fine), scan.hkl, exact.parameters(), 1.75e-3, 3);
+  const ForwardModel finer(stack.state, stack.engine(scan.hkl, fine), scan.hkl, exact.parameters(),
+                           1.75e-3, 3);
   Eigen::VectorXd systematic = Eigen::VectorXd::Zero(7);
   for (int i : {32, 96, 160})
-    systematic += model_shift(surrogate, finer, scan.counts[i], options.nuisance, noisy[i].solution).cwiseAbs2() / 3;
+    systematic += model_shift(surrogate, finer, scan.counts[i], options.nuisance, noisy[i].solution)
+                      .cwiseAbs2() /
+                  3;
   for (int k = 0; k < 5; ++k) {
     double square = 0;
     for (std::size_t i = 0; i < noisy.size(); ++i)
@@ -102,7 +110,8 @@ BOOST_AUTO_TEST_CASE(vortex_scan) {
 }
 
 BOOST_AUTO_TEST_CASE(shared_thicknesses_from_a_wrong_start) {
-  // The PbTiO3 layer's thickness, of which only the range 14 to 18 cells is given, from ten positions.
+  // The PbTiO3 layer's thickness, of which only the range 14 to 18 cells is given, from ten
+  // positions.
   const DemoStack stack;
   const DemoScan scan("sto_pto_vortex.h5");
   const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
@@ -113,7 +122,8 @@ BOOST_AUTO_TEST_CASE(shared_thicknesses_from_a_wrong_start) {
   std::vector<DiskData> some;
   for (int i = 0; i < 10; ++i) some.push_back(scan.counts[i * 19]);
   const SharedFit shared = fit_shared(exact, table, {5}, some, options);
-  BOOST_TEST_MESSAGE("PbTiO3 thickness " << shared.values[0] << " ± " << shared.errors[0] << " Å, true 64");
+  BOOST_TEST_MESSAGE("PbTiO3 thickness " << shared.values[0] << " ± " << shared.errors[0]
+                                         << " Å, true 64");
   BOOST_TEST(shared.converged);
   // statistical error and the model's own, 0.2 Å
   BOOST_TEST(std::abs(shared.values[0] - 64) < 3 * shared.errors[0] + 0.4);

@@ -16,7 +16,8 @@ BOOST_AUTO_TEST_CASE(poisson_residual_squared_is_the_deviance) {
       BOOST_TEST((r >= 0) == (m >= d));
       const double h = 1e-6 * m;
       const double difference = (residual(Noise::poisson, d, 0, m + h, nullptr) -
-                                 residual(Noise::poisson, d, 0, m - h, nullptr)) / (2 * h);
+                                 residual(Noise::poisson, d, 0, m - h, nullptr)) /
+                                (2 * h);
       BOOST_TEST(std::abs(slope - difference) < 1e-6 * std::abs(difference));
     }
 }
@@ -30,7 +31,8 @@ BOOST_AUTO_TEST_CASE(poisson_residual_is_smooth_where_model_and_data_meet) {
   for (double x : {0.999e-3, 1.001e-3, -0.999e-3, -1.001e-3}) {
     const double m = d * (1 + x);
     const double series = x * std::sqrt(d * (1 + x * (-2.0 / 3 + x * (0.5 - 0.4 * x))));
-    BOOST_TEST(std::abs(residual(Noise::poisson, d, 0, m, nullptr) - series) < 1e-10 * std::abs(series));
+    BOOST_TEST(std::abs(residual(Noise::poisson, d, 0, m, nullptr) - series) <
+               1e-10 * std::abs(series));
   }
 }
 

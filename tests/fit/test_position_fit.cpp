@@ -25,7 +25,8 @@ BOOST_AUTO_TEST_CASE(finds_the_basin_from_the_ranges_alone) {
   std::uniform_real_distribution<double> uniform(-1.9, 1.9);
   for (int i = 0; i < 20; ++i) {
     const Eigen::Vector3d truth(uniform(random), uniform(random), uniform(random));
-    const PositionFit fit = fit_position(model, table, toy_counts(model, truth, 1e5, 0.9, 5), toy_options());
+    const PositionFit fit =
+        fit_position(model, table, toy_counts(model, truth, 1e5, 0.9, 5), toy_options());
     BOOST_TEST(int(fit.status) == int(FitStatus::converged));
     BOOST_TEST((fit.solution.values - truth).norm() < 1e-3);
     BOOST_TEST(!(fit.second_basin_ratio < 1));
@@ -63,7 +64,8 @@ BOOST_AUTO_TEST_CASE(what_the_data_leave_open_has_no_error_bar) {
   class Half : public ToyModel {
    public:
     Half() : ToyModel(20, 2) {}
-    void evaluate(const double* values, Eigen::VectorXd& intensity, Eigen::MatrixXd* jacobian) const override {
+    void evaluate(const double* values, Eigen::VectorXd& intensity,
+                  Eigen::MatrixXd* jacobian) const override {
       const double only[2] = {values[0], 0.2};
       ToyModel::evaluate(only, intensity, jacobian);
       if (jacobian) jacobian->col(1).setZero();
@@ -71,8 +73,8 @@ BOOST_AUTO_TEST_CASE(what_the_data_leave_open_has_no_error_bar) {
   };
   const Half model;
   const PositionFit fit =
-      fit_position(model, {Eigen::Vector2d(0.1, 0.2)}, toy_counts(model, Eigen::Vector2d(0.2, 0.2), 1e4, 1, 0),
-                   toy_options());
+      fit_position(model, {Eigen::Vector2d(0.1, 0.2)},
+                   toy_counts(model, Eigen::Vector2d(0.2, 0.2), 1e4, 1, 0), toy_options());
   BOOST_TEST(std::isfinite(fit.covariance(0, 0)));
   BOOST_TEST(std::isnan(fit.covariance(1, 1)));
 }
@@ -93,7 +95,8 @@ BOOST_AUTO_TEST_CASE(a_scan_does_not_depend_on_threads_or_on_what_was_done_befor
   std::uniform_real_distribution<double> uniform(-1.5, 1.5);
   std::vector<DiskData> data;
   for (int i = 0; i < 24; ++i)
-    data.push_back(toy_counts(model, Eigen::Vector2d(uniform(random), uniform(random)), 1e4, 1, 2, &random));
+    data.push_back(
+        toy_counts(model, Eigen::Vector2d(uniform(random), uniform(random)), 1e4, 1, 2, &random));
   set_threads(1);
   const auto one = fit_scan(model, table, data, toy_options());
   set_threads(3);
@@ -121,7 +124,8 @@ BOOST_AUTO_TEST_CASE(parameters_of_the_scan_start_from_the_ranges) {
   std::uniform_real_distribution<double> uniform(-1.5, 1.5);
   std::vector<DiskData> data;
   for (int i = 0; i < 8; ++i)
-    data.push_back(toy_counts(model, Eigen::Vector3d(uniform(random), uniform(random), 1.1), 1e5, 1, 2, &random));
+    data.push_back(toy_counts(model, Eigen::Vector3d(uniform(random), uniform(random), 1.1), 1e5, 1,
+                              2, &random));
   const SharedFit fit = fit_shared(model, table, {2}, data, toy_options());
   BOOST_TEST(fit.converged);
   BOOST_TEST(std::abs(fit.values[0] - 1.1) < 4 * fit.errors[0]);

@@ -19,7 +19,8 @@ double moment(int a, int b) {
 double cubature(const Aperture& aperture, int a, int b) {
   double sum = 0;
   for (std::size_t q = 0; q < aperture.offsets.size(); ++q)
-    sum += aperture.weights[q] * std::pow(aperture.offsets[q][0], a) * std::pow(aperture.offsets[q][1], b);
+    sum += aperture.weights[q] * std::pow(aperture.offsets[q][0], a) *
+           std::pow(aperture.offsets[q][1], b);
   return sum;
 }
 
@@ -31,11 +32,12 @@ BOOST_AUTO_TEST_CASE(moments_are_exact_to_the_degree_and_no_further) {
     for (int a = 0; a <= degree; ++a)
       for (int b = 0; a + b <= degree; ++b)
         BOOST_TEST_CONTEXT("degree " << degree << ", x^" << a << " y^" << b)
-          BOOST_TEST(std::abs(cubature(aperture, a, b) - moment(a, b)) < 1e-14);
+    BOOST_TEST(std::abs(cubature(aperture, a, b) - moment(a, b)) < 1e-14);
     if (degree > 7) continue;  // product rules are exact a little further
     double worst = 0;
     for (int a = 0; a <= degree + 1; ++a)
-      worst = std::max(worst, std::abs(cubature(aperture, a, degree + 1 - a) - moment(a, degree + 1 - a)));
+      worst = std::max(worst,
+                       std::abs(cubature(aperture, a, degree + 1 - a) - moment(a, degree + 1 - a)));
     BOOST_TEST(worst > 1e-3);
   }
 }

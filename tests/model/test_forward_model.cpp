@@ -16,7 +16,8 @@ std::vector<Engine> engines(const State& state, const Beams& beams) {
   SplitStepOptions splitstep;
   splitstep.g_max = 1.8;
   splitstep.potential = potential;
-  result.emplace_back(std::in_place_type<Kinematical>, state, beams, KinematicalOptions{potential, true});
+  result.emplace_back(std::in_place_type<Kinematical>, state, beams,
+                      KinematicalOptions{potential, true});
   result.emplace_back(std::in_place_type<Bloch>, state, beams, BlochOptions{potential, true, 0});
   result.emplace_back(std::in_place_type<SplitStep>, state, beams, splitstep);
   return result;
@@ -34,8 +35,8 @@ BOOST_AUTO_TEST_CASE(jacobian_is_the_derivative_in_the_units_of_the_parameters) 
   values << 1.3, -0.7, 0.4, -0.2, 62.6, 63.8, 62.2, 1.1, 0.8;
   for (Engine& engine : engines(stack.state, beams)) {
     const std::size_t kind = engine.index();
-    const ForwardModel model(stack.state, std::make_shared<const Engine>(std::move(engine)), beams.hkl,
-                             parameters, 1.75e-3, 5);
+    const ForwardModel model(stack.state, std::make_shared<const Engine>(std::move(engine)),
+                             beams.hkl, parameters, 1.75e-3, 5);
     Eigen::VectorXd intensity, plus, minus;
     Eigen::MatrixXd jacobian;
     model.evaluate(values.data(), intensity, &jacobian);
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(parameters_say_what_the_base_state_has) {
   const DemoStack stack;
   State base = stack.state;
   base.beam_tilt = {1e-3, -2e-3};
-  const std::vector<Parameter> parameters = {tilt_parameter(base, 1, -5, 5), thickness_parameter(base, 2, 50, 70),
+  const std::vector<Parameter> parameters = {tilt_parameter(base, 1, -5, 5),
+                                             thickness_parameter(base, 2, 50, 70),
                                              debye_waller_parameter(base, 1, 8, 0.2, 2)};
   BOOST_TEST(parameters[0].nominal == -2);
   BOOST_TEST(parameters[1].nominal == 62.48);
@@ -82,6 +84,7 @@ BOOST_AUTO_TEST_CASE(a_disk_that_the_engine_lacks_is_named) {
   SplitStepOptions options;
   options.g_max = 1.8;
   const auto engine = stack.engine({{0, 0, 0}, {1, 0, 0}}, options);
-  BOOST_CHECK_EXCEPTION(ForwardModel(stack.state, engine, {{0, 0, 0}, {2, 1, 0}}, {}, 0, 1), Error,
-                        [](const Error& e) { return std::string(e.what()).find("(2 1 0)") != std::string::npos; });
+  BOOST_CHECK_EXCEPTION(
+      ForwardModel(stack.state, engine, {{0, 0, 0}, {2, 1, 0}}, {}, 0, 1), Error,
+      [](const Error& e) { return std::string(e.what()).find("(2 1 0)") != std::string::npos; });
 }

@@ -31,7 +31,8 @@ Eigen::VectorXd random_point(const std::vector<Parameter>& parameters, std::mt19
   std::uniform_real_distribution<double> uniform(0, 1);
   Eigen::VectorXd point(parameters.size());
   for (std::size_t k = 0; k < parameters.size(); ++k)
-    point[k] = parameters[k].lower + (0.05 + 0.9 * uniform(random)) * (parameters[k].upper - parameters[k].lower);
+    point[k] = parameters[k].lower +
+               (0.05 + 0.9 * uniform(random)) * (parameters[k].upper - parameters[k].lower);
   return point;
 }
 
@@ -85,7 +86,8 @@ BOOST_AUTO_TEST_CASE(jacobian_is_the_derivative_of_the_surrogate) {
 BOOST_AUTO_TEST_CASE(symmetry_is_found_not_assumed) {
   Small small;
   // Displaced along y in the base state: only the mirror x -> -x is left.
-  small.stack.state.crystals[1].crystal = moved(small.stack.state.crystals[1].crystal, small.stack.mode_y, 0.6);
+  small.stack.state.crystals[1].crystal =
+      moved(small.stack.state.crystals[1].crystal, small.stack.mode_y, 0.6);
   std::vector<Parameter> parameters = small.stack.parameters(3, 1, {}, 0);
   parameters.pop_back();
   const Surrogate surrogate(small.model(parameters), {});
@@ -109,10 +111,11 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_hold_is_refused) {
     BOOST_TEST(!Surrogate::can_hold(exact));
     BOOST_CHECK_THROW(Surrogate(exact, {}), Error);
   };
-  refused({tilt_parameter(small.stack.state, 0, -3, 3)});  // one tilt
+  refused({tilt_parameter(small.stack.state, 0, -3, 3)});              // one tilt
   refused({debye_waller_parameter(small.stack.state, 0, 8, 0.3, 1)});  // SrTiO3 is in two layers
   const Beams beams = zone_beams(small.stack.state, 0.8);
   const auto bloch = std::make_shared<const Engine>(Bloch(small.stack.state, beams, {}));
-  const ForwardModel by_bloch(small.stack.state, bloch, beams.hkl, small.stack.parameters(3, 1, {}, 0), 0, 1);
+  const ForwardModel by_bloch(small.stack.state, bloch, beams.hkl,
+                              small.stack.parameters(3, 1, {}, 0), 0, 1);
   BOOST_TEST(!Surrogate::can_hold(by_bloch));
 }

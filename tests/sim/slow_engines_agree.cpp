@@ -1,5 +1,5 @@
-// Bloch waves, split-step propagation and (thin) kinematical amplitudes of the same specimen: polar,
-// tilted, absorbing. One polarity in all engines: the inverted crystal is far off.
+// Bloch waves, split-step propagation and (thin) kinematical amplitudes of the same specimen:
+// polar, tilted, absorbing. One polarity in all engines: the inverted crystal is far off.
 #include <boost/test/unit_test.hpp>
 
 #include "derivative_check.hpp"
@@ -69,7 +69,8 @@ BOOST_AUTO_TEST_CASE(bloch_waves_and_splitstep) {
     Vec3 beam, x;
     double thickness;
   };
-  for (const Zone& zone : {Zone{{1, 0, 0}, {0, 1, 0}, 51 * 3.904}, Zone{{0, 0, 1}, {1, 0, 0}, 48 * 4.152}})
+  for (const Zone& zone :
+       {Zone{{1, 0, 0}, {0, 1, 0}, 51 * 3.904}, Zone{{0, 0, 1}, {1, 0, 0}, 48 * 4.152}})
     BOOST_TEST_CONTEXT("beam along " << zone.beam.transpose()) {
       const State state = slab(zone.beam, zone.x, zone.thickness);
       const Beams compared = zone_beams(state, 1.2);
@@ -79,7 +80,8 @@ BOOST_AUTO_TEST_CASE(bloch_waves_and_splitstep) {
       for (const double g_max : {2.0, 2.6, 3.5}) {  // 200, 340, 600 beams
         finest_bloch = bloch(state, compared, g_max);
         const double error = intensity_difference(finest_bloch, finest_splitstep);
-        BOOST_TEST_MESSAGE("    difference " << error << ", in amplitude "
+        BOOST_TEST_MESSAGE("    difference "
+                           << error << ", in amplitude "
                            << (finest_bloch - finest_splitstep).cwiseAbs().maxCoeff());
         BOOST_TEST(error < 0.6 * previous);
         previous = error;
@@ -102,20 +104,21 @@ BOOST_AUTO_TEST_CASE(bloch_waves_and_splitstep) {
 BOOST_AUTO_TEST_CASE(one_polarity) {
   const State state = slab({1, 0, 0}, {0, 1, 0}, 51 * 3.904), other = inverted(state);
   const Beams compared = zone_beams(state, 1.2);
-  const VectorXcd bloch_here = bloch(state, compared, 2.6), bloch_there = bloch(other, compared, 2.6);
+  const VectorXcd bloch_here = bloch(state, compared, 2.6),
+                  bloch_there = bloch(other, compared, 2.6);
   const VectorXcd split_here = splitstep(state, compared, 4, 1),
                   split_there = splitstep(other, compared, 4, 1);
   const double agreement = intensity_difference(bloch_here, split_here);
   BOOST_TEST_MESSAGE("    same polarity: " << agreement << "; other polarity: "
-                     << intensity_difference(bloch_here, split_there));
+                                           << intensity_difference(bloch_here, split_there));
   BOOST_TEST(intensity_difference(bloch_here, split_there) > 20 * agreement);
   BOOST_TEST(intensity_difference(bloch_there, split_here) > 20 * agreement);
 
   // The zone of the polar axis is symmetric under its twofold axis: inversion is unseen there.
   const State along = slab({0, 0, 1}, {1, 0, 0}, 50);
   const Beams zone = zone_beams(along, 1.2);
-  BOOST_TEST(intensity_difference(splitstep(along, zone, 4, 1), splitstep(inverted(along), zone, 4, 1)) <
-             1e-10);
+  BOOST_TEST(intensity_difference(splitstep(along, zone, 4, 1),
+                                  splitstep(inverted(along), zone, 4, 1)) < 1e-10);
 
   // Kinematical intensities of thin crystals hardly know the polarity (Friedel), amplitudes do.
   const State thin = slab({1, 0, 0}, {0, 1, 0}, 0.3), thin_other = inverted(thin);
@@ -130,9 +133,9 @@ BOOST_AUTO_TEST_CASE(one_polarity) {
   }
 }
 
-// Along the polar axis the polarity shows only through higher-order zones. Beams with one in-plane g
-// leave the crystal as one wave: Bloch amplitudes of (h k l) are summed over l. Three zones of few beams
-// are far from converged, but the sign and size of what inversion changes must agree.
+// Along the polar axis the polarity shows only through higher-order zones. Beams with one in-plane
+// g leave the crystal as one wave: Bloch amplitudes of (h k l) are summed over l. Three zones of
+// few beams are far from converged, but the sign and size of what inversion changes must agree.
 BOOST_AUTO_TEST_CASE(polarity_along_the_beam) {
   State state = slab({0, 0, 1}, {1, 0, 0}, 24 * 4.152);
   state.energy_keV = 200;
@@ -160,10 +163,9 @@ BOOST_AUTO_TEST_CASE(polarity_along_the_beam) {
   const State other = inverted(state);
   const VectorXcd by_bloch = bloch_waves(state) - bloch_waves(other),
                   by_splitstep = multislice(state) - multislice(other);
-  const double cosine =
-      by_bloch.dot(by_splitstep).real() / (by_bloch.norm() * by_splitstep.norm());
-  BOOST_TEST_MESSAGE("    inversion changes amplitudes by " << by_bloch.norm() << " and "
-                     << by_splitstep.norm() << ", cosine " << cosine);
+  const double cosine = by_bloch.dot(by_splitstep).real() / (by_bloch.norm() * by_splitstep.norm());
+  BOOST_TEST_MESSAGE("    inversion changes amplitudes by "
+                     << by_bloch.norm() << " and " << by_splitstep.norm() << ", cosine " << cosine);
   BOOST_TEST(cosine > 0.5);  // -0.8 if one engine had the other sense of z
   BOOST_TEST(std::abs(std::log(by_bloch.norm() / by_splitstep.norm())) < std::log(2.0));
 }

@@ -1,7 +1,7 @@
-// The split-step engine against an independent multislice program: three crystals, two energies, tilts
-// up to 10 mrad, thicknesses up to 400 Å. A part of its results lies in tests/data/multislice (see the
-// README there); where the whole file is found, samples of all twelve sets are compared too. The table
-// of docs/accuracy.md is printed by
+// The split-step engine against an independent multislice program: three crystals, two energies,
+// tilts up to 10 mrad, thicknesses up to 400 Å. A part of its results lies in tests/data/multislice
+// (see the README there); where the whole file is found, samples of all twelve sets are compared
+// too. The table of docs/accuracy.md is printed by
 //   sim_slow_multislice_reference --log_level=test_suite --run_test=table -- table
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -19,8 +19,7 @@ using namespace pendel::test;
 namespace {
 
 const std::string part = PENDEL_SOURCE_DIR "/tests/data/multislice/bragg_thickness.h5";
-const std::string whole =
-    PENDEL_SOURCE_DIR "/../shared/reference/multislice/bragg_thickness.h5";
+const std::string whole = PENDEL_SOURCE_DIR "/../shared/reference/multislice/bragg_thickness.h5";
 
 // The reference's own convergence error, the largest up to 400 Å.
 constexpr double own_error = 2e-5;
@@ -88,8 +87,8 @@ Differences compare(const hdf5::InputFile& file, const std::string& set, int str
       for (std::size_t g = 0; g < beams.size(); ++g) {
         const complex psi = waves.psi(g, 0);
         result.intensity = std::max(result.intensity, std::abs(std::norm(psi) - intensity(row, g)));
-        result.amplitude = std::max(result.amplitude,
-                                    std::abs(psi - complex(re(row, g), im(row, g))));
+        result.amplitude =
+            std::max(result.amplitude, std::abs(psi - complex(re(row, g), im(row, g))));
       }
     }
   BOOST_REQUIRE(combination > 0);
@@ -126,8 +125,7 @@ BOOST_AUTO_TEST_CASE(part_of_the_reference) {
   const hdf5::InputFile file(part);
   const auto sets = sets_of(file);
   BOOST_REQUIRE_EQUAL(sets.size(), 4u);
-  for (const std::string& set : sets)
-    BOOST_TEST_CONTEXT(set) {
+  for (const std::string& set : sets) BOOST_TEST_CONTEXT(set) {
       const Differences near = compare(file, set, 1, options(5, 0.25));
       const Differences nearer = compare(file, set, 1, options(6, 0.125));
       BOOST_TEST_MESSAGE("    " << set << ": " << near.intensity << ", finer " << nearer.intensity
@@ -158,9 +156,8 @@ BOOST_AUTO_TEST_CASE(table) {
   for (const std::string& set : sets_of(file)) {
     std::ostringstream row;
     row << set.substr(0, set.size() - 3) << " |" << std::setprecision(2);
-    for (const SplitStepOptions& o :
-         {options(6, 0.125), options(5, 0.25), options(4, 0.5), options(4, 1), options(4, 2),
-          options(5, 0.25, true)})
+    for (const SplitStepOptions& o : {options(6, 0.125), options(5, 0.25), options(4, 0.5),
+                                      options(4, 1), options(4, 2), options(5, 0.25, true)})
       row << " " << compare(file, set, 1, o).intensity << " |";
     BOOST_TEST_MESSAGE(row.str());
   }

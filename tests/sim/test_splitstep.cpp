@@ -47,13 +47,14 @@ BOOST_AUTO_TEST_CASE(derivatives) {
   };
   const Vec2 zone_axis(0, 0), tilted(4e-3, -2.5e-3);
   const std::vector<Vec2> incidence{{0, 0}, {1.5e-3, -0.7e-3}};
-  for (const Case& c : {Case{Absorption::none, true, false, zone_axis},
-                        Case{Absorption::none, false, true, tilted},
-                        Case{Absorption::proportional, true, false, tilted},
-                        Case{Absorption::proportional, false, false, zone_axis},
-                        Case{Absorption::weickenmeier_kohl, true, true, tilted}})
+  for (const Case& c :
+       {Case{Absorption::none, true, false, zone_axis}, Case{Absorption::none, false, true, tilted},
+        Case{Absorption::proportional, true, false, tilted},
+        Case{Absorption::proportional, false, false, zone_axis},
+        Case{Absorption::weickenmeier_kohl, true, true, tilted}})
     BOOST_TEST_CONTEXT("absorption " << int(c.absorption) << " refraction " << c.refraction
-                                     << " zero order " << c.zero_order_only << " tilt " << c.tilt[0]) {
+                                     << " zero order " << c.zero_order_only << " tilt "
+                                     << c.tilt[0]) {
       State state = sandwich(15.2, 12.1, 20.1);
       state.beam_tilt = c.tilt;
       SplitStepOptions options = coarse(c.absorption);
@@ -127,7 +128,8 @@ BOOST_AUTO_TEST_CASE(variants_are_the_states_they_stand_for) {
 
 BOOST_AUTO_TEST_CASE(agrees_with_bloch_waves_in_amplitude_and_phase) {
   // Zero-order zone, tilted, absorbing, polar. Bloch waves converge with the number of beams, the
-  // split-step engine with its slices (Strang: the square); what is left is the beams beyond 3.2 1/Å.
+  // split-step engine with its slices (Strang: the square); what is left is the beams beyond 3.2
+  // 1/Å.
   State state = slab(lead_titanate(), {1, 0, 0}, {0, 1, 0}, 117.12);
   state.beam_tilt = {3e-3, -2e-3};
   PotentialOptions potential;

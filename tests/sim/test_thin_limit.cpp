@@ -16,7 +16,8 @@ Crystal silicon() {
   Crystal crystal{"Si", Cell(5.431, 5.431, 5.431, 90, 90, 90), {}};
   for (double origin : {0.0, 0.25})
     for (const Vec3& face : {Vec3(0, 0, 0), Vec3(.5, .5, 0), Vec3(.5, 0, .5), Vec3(0, .5, .5)})
-      crystal.sites.push_back(site(14, origin + face[0], origin + face[1], origin + face[2], 0.4668));
+      crystal.sites.push_back(
+          site(14, origin + face[0], origin + face[1], origin + face[2], 0.4668));
   return crystal;
 }
 
@@ -55,7 +56,8 @@ Thin thin(const OrientedCrystal& crystal, double thickness) {
 double relative(const VectorXcd& a, const VectorXcd& b) { return (a - b).norm() / b.norm(); }
 
 /// d/dt at t = 0 of amplitudes at t, t/2 and t/4, up to terms of t².
-VectorXcd initial_slope(const VectorXcd& whole, const VectorXcd& half, const VectorXcd& quarter, double t) {
+VectorXcd initial_slope(const VectorXcd& whole, const VectorXcd& half, const VectorXcd& quarter,
+                        double t) {
   const VectorXcd coarse = 4 * half / t - whole / t, fine = 8 * quarter / t - 2 * half / t;
   return (4 * fine - coarse) / 3;
 }
@@ -63,11 +65,12 @@ VectorXcd initial_slope(const VectorXcd& whole, const VectorXcd& half, const Vec
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(difference_is_proportional_to_thickness) {
-  for (const OrientedCrystal& crystal : {oriented(silicon(), {1, 1, 0}, {0, 0, 1}),
-                                         oriented(lead_titanate(), {1, 0, 0}, {0, 1, 0})})
+  for (const OrientedCrystal& crystal :
+       {oriented(silicon(), {1, 1, 0}, {0, 0, 1}), oriented(lead_titanate(), {1, 0, 0}, {0, 1, 0})})
     for (const double t : {5.0, 2.0, 1.0})
       BOOST_TEST_CONTEXT(crystal.crystal.name << " " << t << " A") {
-        const Thin whole = thin(crystal, t), half = thin(crystal, t / 2), quarter = thin(crystal, t / 4);
+        const Thin whole = thin(crystal, t), half = thin(crystal, t / 2),
+                   quarter = thin(crystal, t / 4);
         const double bloch = relative(whole.kinematical, whole.bloch),
                      splitstep = relative(whole.kinematical, whole.splitstep);
         const double intensity =
@@ -83,9 +86,10 @@ BOOST_AUTO_TEST_CASE(difference_is_proportional_to_thickness) {
         const double splitstep_slope =
             relative(initial_slope(whole.splitstep, half.splitstep, quarter.splitstep, t), single);
         BOOST_TEST_MESSAGE("    " << crystal.crystal.name << " " << t << " A: amplitudes differ by "
-                           << bloch << " (Bloch), " << splitstep << " (split-step), an intensity by "
-                           << intensity << "; extrapolated to no thickness by " << bloch_slope << ", "
-                           << splitstep_slope);
+                                  << bloch << " (Bloch), " << splitstep
+                                  << " (split-step), an intensity by " << intensity
+                                  << "; extrapolated to no thickness by " << bloch_slope << ", "
+                                  << splitstep_slope);
         BOOST_TEST(intensity < 2e-4);
         // Extrapolation leaves terms of t³: 1e-3 at 5 Å, 1e-5 at 1 Å.
         BOOST_TEST(bloch_slope < 1.5e-5 * t * t * t);
