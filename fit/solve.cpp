@@ -178,7 +178,9 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
   problem_options.cost_function_ownership = ceres::DO_NOT_TAKE_OWNERSHIP;
   DiskCost cost(model, data, x, own, std::vector<int>());
   ceres::Problem problem(problem_options);
-  problem.AddResidualBlock(&cost, nullptr, block.data());
+  std::vector<double*> blocks;  // none if every unknown is held
+  if (!own.empty()) blocks.push_back(block.data());
+  problem.AddResidualBlock(&cost, nullptr, blocks);
   set_bounds(problem, block, own, ranges);
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options(options), &problem, &summary);
@@ -217,9 +219,14 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   for (std::size_t i = 0; i < data.size(); ++i) {
     auto* cost = new DiskCost(model, data[i], blocks[i], own, shared);  // the problem owns it
     blocks[i] = Eigen::VectorXd(blocks[i](own));
-    problem.AddResidualBlock(cost, nullptr, blocks[i].data(), common.data());
+    std::vector<double*> parameters;
+    if (!own.empty()) {
+      parameters.push_back(blocks[i].data());
+      ordering->AddElementToGroup(blocks[i].data(), 0);
+    }
+    parameters.push_back(common.data());
+    problem.AddResidualBlock(cost, nullptr, parameters);
     set_bounds(problem, blocks[i], own, ranges);
-    ordering->AddElementToGroup(blocks[i].data(), 0);
     residuals += cost->num_residuals();
   }
   set_bounds(problem, common, shared, ranges);

@@ -49,6 +49,24 @@ BOOST_AUTO_TEST_CASE(bounds_hold_and_equal_bounds_fix) {
   BOOST_TEST(s.scale == 1);
 }
 
+BOOST_AUTO_TEST_CASE(nothing_free_is_an_evaluation) {
+  ToyModel model(20, 1);
+  const DiskData data = toy_counts(model, Eigen::VectorXd::Constant(1, 0.5), 1e4, 1, 0);
+  model.parameters()[0].lower = model.parameters()[0].upper = 0.4;
+  Nuisance held;
+  held.scale_lower = held.scale_upper = 1;
+  const Solution s = solve(model, data, held, {}, Eigen::VectorXd::Constant(1, 0.4));
+  BOOST_TEST(s.values[0] == 0.4);
+  BOOST_TEST(s.chi2 > 1);
+  // and with a parameter of the scan alone
+  model.parameters()[0].lower = -2;
+  model.parameters()[0].upper = 2;
+  const SharedFit fit = solve_shared(model, {0}, {data, data}, held, {},
+                                     {Eigen::VectorXd::Zero(1), Eigen::VectorXd::Zero(1)},
+                                     Eigen::VectorXd::Constant(1, 0.4));
+  BOOST_TEST(std::abs(fit.values[0] - 0.5) < 1e-6);
+}
+
 BOOST_AUTO_TEST_CASE(scale_and_background_by_the_weighted_sums) {
   const ToyModel model(12, 1);
   Eigen::VectorXd intensity;
