@@ -10,26 +10,29 @@ namespace pendel {
 
 namespace {
 
-// Two solutions closer than this fraction of the ranges are the same basin.
-constexpr double same_basin = 0.01;
+// Two solutions closer than this fraction of the ranges are the same basin; one that has not
+// converged and is closer than the other is on its way to it.
+constexpr double same_basin = 0.01, heading_there = 0.05;
 
-bool same(const Solution& a, const Solution& b, const std::vector<Parameter>& parameters) {
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    const double range = parameters[k].upper - parameters[k].lower;
-    if (std::abs(a.values[k] - b.values[k]) > same_basin * range) return false;
-  }
-  return true;
+bool any_near(const std::vector<Solution>& others, const Solution& solution,
+              const std::vector<Parameter>& parameters, double distance) {
+  return std::any_of(others.begin(), others.end(), [&](const Solution& other) {
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+      const double range = parameters[k].upper - parameters[k].lower;
+      if (std::abs(other.values[k] - solution.values[k]) > distance * range) return false;
+    }
+    return true;
+  });
 }
 
+/// In order of increasing χ².
 std::vector<Solution> distinct(std::vector<Solution> solutions,
-                               const std::vector<Parameter>& parameters) {
+                               const std::vector<Parameter>& parameters, double distance) {
   std::sort(solutions.begin(), solutions.end(),
             [](const Solution& a, const Solution& b) { return a.chi2 < b.chi2; });
   std::vector<Solution> result;
   for (const Solution& s : solutions)
-    if (std::none_of(result.begin(), result.end(),
-                     [&](const Solution& r) { return same(r, s, parameters); }))
-      result.push_back(s);
+    if (!any_near(result, s, parameters, distance)) result.push_back(s);
   return result;
 }
 
@@ -69,12 +72,17 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   for (const Eigen::VectorXd& start : starts)
     solutions.push_back(
         solve(model, data, options.nuisance, starts.size() > 1 ? screening : options.solve, start));
-  solutions = distinct(solutions, parameters);
-  if (int(solutions.size()) > options.basins) solutions.resize(options.basins);
-  if (starts.size() > 1)
-    for (Solution& s : solutions)
-      if (!s.converged) s = solve(model, data, options.nuisance, options.solve, s.values);
-  solutions = distinct(solutions, parameters);
+  solutions = distinct(solutions, parameters, same_basin);
+  if (starts.size() > 1) {
+    std::vector<Solution> polished;
+    for (const Solution& s : solutions) {
+      if (int(polished.size()) == options.basins) break;
+      if (any_near(polished, s, parameters, heading_there)) continue;
+      polished.push_back(
+          s.converged ? s : solve(model, data, options.nuisance, options.solve, s.values));
+    }
+    solutions = distinct(polished, parameters, same_basin);
+  }
 
   fit.solution = solutions.front();
   fit.status = fit.solution.converged ? FitStatus::converged : FitStatus::not_converged;

@@ -66,8 +66,9 @@ PENDEL_CLONES void sum_terms_of_value(const float* coefficients, int disks, cons
 
 Surrogate::Surrogate(const ForwardModel& exact, const SurrogateOptions& options)
     : parameters_(exact.parameters()) {
-  // Lines through random points say how many nodes are needed; if the certificate disagrees, more.
-  for (double tail : {0.5, 0.2, 0.05}) {
+  // Lines through random points say how many nodes are needed (sums of coefficients, which exceed
+  // the error); if the certificate disagrees, more.
+  for (double tail : {1.4, 0.5, 0.15}) {
     build(exact, options, tail * options.tolerance);
     certify(exact, options);
     if (certificate_.r1_max <= options.tolerance) return;

@@ -11,7 +11,7 @@ namespace pendel {
 
 struct SurrogateOptions {
   /// Largest error allowed: R1 = Σ|ΔI|/ΣI over the disks.
-  double tolerance = 0.02;
+  double tolerance = 0.01;
   int most_nodes = 24;  ///< per parameter; more are needed: Error
   int certificate_points = 16;
 };

@@ -308,7 +308,7 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
   std::mt19937 random(20240917);
   Builder builder = classify(exact);
   choose_nodes(builder, tail, options.most_nodes, random);
-  const std::vector<Symmetry> symmetries = find_symmetries(builder, options.tolerance / 50, random);
+  const std::vector<Symmetry> symmetries = find_symmetries(builder, options.tolerance / 25, random);
   const std::vector<Dimension*> dimensions = builder.all();
   const int tilts = int(builder.tilts.size()), count = int(dimensions.size());
   const int disks = exact.disks();
@@ -425,7 +425,7 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
     inner *= n;
   }
 
-  // Keep the terms that matter: what is dropped adds up to less than a part of the tolerance.
+  // Keep the terms that matter: what is dropped adds up to a quarter of the tolerance.
   const double total = tensor.row(0).head(disks).sum();
   std::vector<std::pair<double, long>> size;  // (Σ_disks |c|, term)
   for (long t = 0; t < n_tilt; ++t)
@@ -436,7 +436,7 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
   std::size_t begin = 0;
   // Random signs: the dropped terms add up in quadrature at a typical point.
   while (begin < size.size() && (dropped += size[begin].first * size[begin].first) <
-                                    std::pow(options.tolerance / 10 * total, 2))
+                                    std::pow(0.25 * options.tolerance * total, 2))
     ++begin;
   std::vector<long> kept;
   for (std::size_t i = begin; i < size.size(); ++i) kept.push_back(size[i].second);

@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(values_and_jacobian_are_those_of_the_model) {
   const std::vector<Parameter> parameters = small.stack.parameters(4, 1, {0}, 1.5);
   const ForwardModel exact = small.model(parameters);
   SurrogateOptions options;
-  options.tolerance = 2e-3;
+  options.tolerance = 1e-3;
   const Surrogate surrogate(exact, options);
   BOOST_TEST(surrogate.certificate().symmetries == 8);  // the square's
   BOOST_TEST(surrogate.certificate().r1_max <= options.tolerance);
