@@ -81,10 +81,15 @@ class ScanReader {
     return file_.has(name + "/data") ? name + "/data" : name;
   }
 
-  // The scan step, where the file is EMD and says it; else positions are counted.
+  // The scan step, where the study or an EMD file says it; else positions are counted.
   EmdAxis axis(const std::string& name, std::size_t i, std::size_t count) const {
     const std::string dim = options_.intensity + "/dim" + std::to_string(i);
     EmdAxis axis = index_axis(name, count);
+    if (options_.scan_step_A) {
+      axis.units = "Å";
+      for (double& value : axis.values) value *= *options_.scan_step_A;
+      return axis;
+    }
     if (!file_.has(dim)) return axis;
     const std::vector<double> values = file_.read(dim).values;
     if (values.size() != count && values.size() != 2) return axis;

@@ -16,7 +16,7 @@ struct DataOptions {
   std::string intensity = "intensity";
   std::string beams = "hkl";
   std::optional<std::string> variance, truth;
-  std::optional<double> dose;
+  std::optional<double> dose, scan_step_A;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -30,6 +30,9 @@ struct DataOptions {
     v("truth", truth, help("group with true maps, named as the parameters of the result"));
     v("dose", dose,
       help("intensity of the incident beam in units of the data; without it, estimated").above(0));
+    v("scan_step_A", scan_step_A,
+      help("distance of neighbouring positions; without it that of the file's axes, if it has any")
+          .above(0));
   }
 };
 
