@@ -59,8 +59,12 @@ target_compile_definitions(pendel_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 target_compile_options(pendel_flags INTERFACE -ffp-contract=fast)
 if(PENDEL_NATIVE)
   add_compile_options(-march=native)
+  # The system's Ceres holds Eigen objects too: both must allocate alike.
+  add_compile_definitions(EIGEN_MAX_ALIGN_BYTES=16)
 endif()
 if(PENDEL_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
+  # As above: under a sanitizer Eigen would allocate in its own way.
+  add_compile_definitions(EIGEN_MALLOC_ALREADY_ALIGNED=1)
 endif()
