@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 
 #include "core/parallel.hpp"
+#include "fit/uncertainty.hpp"
 
 namespace pendel {
 
@@ -122,13 +122,13 @@ Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& n
   return x;
 }
 
-std::vector<int> free_of(const std::vector<Range>& ranges, const std::vector<int>& except) {
-  std::vector<int> free;
-  for (int k = 0; k < int(ranges.size()); ++k)
-    if (ranges[k].lower < ranges[k].upper &&
-        std::find(except.begin(), except.end(), k) == except.end())
-      free.push_back(k);
-  return free;
+/// A position's own free unknowns: all that are free but the shared ones.
+std::vector<int> own_unknowns(const DiskModel& model, const Nuisance& nuisance,
+                              const std::vector<int>& shared) {
+  std::vector<int> own;
+  for (int k : free_unknowns(model, nuisance))
+    if (std::find(shared.begin(), shared.end(), k) == shared.end()) own.push_back(k);
+  return own;
 }
 
 void set_bounds(ceres::Problem& problem, Eigen::VectorXd& block, const std::vector<int>& unknowns,
@@ -170,7 +170,7 @@ LinearFit fit_scale(const WeightedSums& s, const Nuisance& nuisance) {
 Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
                const SolveOptions& options, const Eigen::VectorXd& start) {
   const std::vector<Range> ranges = ranges_of(model, nuisance);
-  const std::vector<int> own = free_of(ranges, std::vector<int>());
+  const std::vector<int> own = free_unknowns(model, nuisance);
   Unknowns x = initial(model, data, nuisance, start, ranges);
   Eigen::VectorXd block = x(own);
 
@@ -202,7 +202,7 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
                        const SolveOptions& options, const std::vector<Eigen::VectorXd>& starts,
                        const Eigen::VectorXd& shared_start) {
   const std::vector<Range> ranges = ranges_of(model, nuisance);
-  const std::vector<int> own = free_of(ranges, shared);
+  const std::vector<int> own = own_unknowns(model, nuisance, shared);
   Eigen::VectorXd common = shared_start;
   for (std::size_t k = 0; k < shared.size(); ++k)
     common[k] = std::clamp(common[k], ranges[shared[k]].lower, ranges[shared[k]].upper);
