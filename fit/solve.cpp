@@ -33,6 +33,29 @@ class DiskCost : public ceres::CostFunction {
       if (!block.empty()) mutable_parameter_block_sizes()->push_back(int(block.size()));
   }
 
+  /// The unknowns to begin with: those given, scale and background fitted to the data.
+  Unknowns start(const Nuisance& nuisance) {
+    const long n = x_.size() - 2;
+    predict(x_.head(n));
+    WeightedSums sums;
+    for (int i = 0; i < intensity_.size(); ++i) {
+      const double d = data_.intensity[i], I = data_.dose * intensity_[i];
+      if (!std::isfinite(d)) continue;
+      const double w =
+          data_.noise == Noise::gaussian ? 1 / data_.variance[i] : 1 / std::max(d, 1.0);
+      sums.w += w;
+      sums.wI += w * I;
+      sums.wII += w * I * I;
+      sums.wd += w * d;
+      sums.wId += w * I * d;
+      sums.wdd += w * d * d;
+    }
+    const LinearFit linear = fit_scale(sums, nuisance);
+    x_[n] = linear.scale;
+    x_[n + 1] = linear.background;
+    return x_;
+  }
+
   bool Evaluate(double const* const* blocks, double* residuals, double** jacobians) const override {
     const int n = int(model_.parameters().size());
     Unknowns x = x_;
@@ -43,11 +66,7 @@ class DiskCost : public ceres::CostFunction {
       ++number;
     }
     const double scale = x[n] * data_.dose, background = x[n + 1];
-    // Ceres asks for a trial point's residuals first and, nearly always, for its Jacobian next.
-    if (at_.size() != n || x.head(n) != at_) {
-      at_ = x.head(n);
-      model_.evaluate(x.data(), intensity_, &d_intensity_);
-    }
+    predict(x.head(n));
     for (std::size_t row = 0; row < used_.size(); ++row) {
       const int i = used_[row];
       const double m = std::max(scale * intensity_[i] + background, least_count);
@@ -74,6 +93,13 @@ class DiskCost : public ceres::CostFunction {
   }
 
  private:
+  // Ceres asks for a point's residuals first and, nearly always, for its Jacobian next.
+  void predict(const Eigen::VectorXd& values) const {
+    if (at_.size() == values.size() && at_ == values) return;
+    at_ = values;
+    model_.evaluate(values.data(), intensity_, &d_intensity_);
+  }
+
   const DiskModel& model_;
   const DiskData& data_;
   Unknowns x_;
@@ -96,29 +122,11 @@ std::vector<Range> ranges_of(const DiskModel& model, const Nuisance& nuisance) {
   return ranges;
 }
 
-/// x within its ranges, scale and background fitted to the data.
-Unknowns initial(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
-                 const Eigen::VectorXd& start, const std::vector<Range>& ranges) {
-  const int n = int(model.parameters().size());
-  Unknowns x(n + 2);
-  for (int k = 0; k < n; ++k) x[k] = std::clamp(start[k], ranges[k].lower, ranges[k].upper);
-  Eigen::VectorXd intensity;
-  model.evaluate(x.data(), intensity, nullptr);
-  WeightedSums sums;
-  for (int i = 0; i < intensity.size(); ++i) {
-    const double d = data.intensity[i], I = data.dose * intensity[i];
-    if (!std::isfinite(d)) continue;
-    const double w = data.noise == Noise::gaussian ? 1 / data.variance[i] : 1 / std::max(d, 1.0);
-    sums.w += w;
-    sums.wI += w * I;
-    sums.wII += w * I * I;
-    sums.wd += w * d;
-    sums.wId += w * I * d;
-    sums.wdd += w * d * d;
-  }
-  const LinearFit linear = fit_scale(sums, nuisance);
-  x[n] = linear.scale;
-  x[n + 1] = linear.background;
+/// start within its ranges; scale and background are left to DiskCost::start.
+Unknowns within(const std::vector<Range>& ranges, const Eigen::VectorXd& start) {
+  Unknowns x = Unknowns::Zero(start.size() + 2);
+  for (int k = 0; k < start.size(); ++k)
+    x[k] = std::clamp(start[k], ranges[k].lower, ranges[k].upper);
   return x;
 }
 
@@ -171,12 +179,12 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
                const SolveOptions& options, const Eigen::VectorXd& start) {
   const std::vector<Range> ranges = ranges_of(model, nuisance);
   const std::vector<int> own = free_unknowns(model, nuisance);
-  Unknowns x = initial(model, data, nuisance, start, ranges);
+  DiskCost cost(model, data, within(ranges, start), own, std::vector<int>());
+  Unknowns x = cost.start(nuisance);
   Eigen::VectorXd block = x(own);
 
   ceres::Problem::Options problem_options;
   problem_options.cost_function_ownership = ceres::DO_NOT_TAKE_OWNERSHIP;
-  DiskCost cost(model, data, x, own, std::vector<int>());
   ceres::Problem problem(problem_options);
   std::vector<double*> blocks;  // none if every unknown is held
   if (!own.empty()) blocks.push_back(block.data());
@@ -206,19 +214,17 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   Eigen::VectorXd common = shared_start;
   for (std::size_t k = 0; k < shared.size(); ++k)
     common[k] = std::clamp(common[k], ranges[shared[k]].lower, ranges[shared[k]].upper);
-  std::vector<Eigen::VectorXd> blocks;
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    Eigen::VectorXd start = starts[i];
-    for (std::size_t k = 0; k < shared.size(); ++k) start[shared[k]] = common[k];
-    blocks.push_back(initial(model, data[i], nuisance, start, ranges));
-  }
+  std::vector<Eigen::VectorXd> blocks(data.size());
 
   ceres::Problem problem;
   auto* ordering = new ceres::ParameterBlockOrdering;  // the solver's options own it
   int residuals = 0;
   for (std::size_t i = 0; i < data.size(); ++i) {
-    auto* cost = new DiskCost(model, data[i], blocks[i], own, shared);  // the problem owns it
-    blocks[i] = Eigen::VectorXd(blocks[i](own));
+    Eigen::VectorXd start = starts[i];
+    for (std::size_t k = 0; k < shared.size(); ++k) start[shared[k]] = common[k];
+    auto* cost =
+        new DiskCost(model, data[i], within(ranges, start), own, shared);  // the problem owns it
+    blocks[i] = cost->start(nuisance)(own);
     std::vector<double*> parameters;
     if (!own.empty()) {
       parameters.push_back(blocks[i].data());
