@@ -1,0 +1,47 @@
+// Multislice of an arbitrary atomic model: waves go through slices of projected potential.
+//   psi <- P^(1/2) [ t_j P ] ... P^(1/2),   t = exp(i (phase + i phase')) band limited,
+//   P_k = exp(-i pi lambda dz (|k + K_t|^2 - |K_t|^2)) (or the exact square root), |k| <= 2/3
+//   Nyquist
+// so that amplitudes are symmetric in the sense of Strang.
+#pragma once
+#include <complex>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "sim/sliced_potential.hpp"
+
+namespace pendel {
+
+struct MultisliceOptions {
+  Vec2 beam_tilt = Vec2::Zero();    ///< rad, of the incident beam
+  bool exact_propagator = false;    ///< else paraxial
+  std::vector<double> thicknesses;  ///< Å, ascending: where waves are wanted; empty: the exit face
+  double memory_GB = 4;             ///< for transmission functions that are kept
+};
+
+/// Real: float or double.
+template <class Real>
+class Multislice {
+ public:
+  using Wave = std::complex<Real>;
+
+  Multislice(std::shared_ptr<const SlicedPotential> potential, const MultisliceOptions& options);
+  ~Multislice();
+
+  const WaveGrid& grid() const;
+  /// The slice boundaries nearest to those asked for [Å].
+  const std::vector<double>& thicknesses() const;
+
+  /// Takes `count` waves (each (ny, nx) plane-wave amplitudes in FFT order, back to back, aligned
+  /// by FftAllocator) through the specimen. at_thickness(i) is called when they are plane-wave
+  /// amplitudes at thicknesses()[i]; it may read them but not change them. Parallel over waves;
+  /// the result does not depend on the number of threads nor on how waves are batched.
+  void propagate(Wave* waves, int count, const std::function<void(int)>& at_thickness) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace pendel
