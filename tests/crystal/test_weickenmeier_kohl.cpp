@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "atom_program.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
 #include "crystal/scattering_factor.hpp"
@@ -12,6 +13,7 @@
 
 using namespace pendel;
 using electron::pi;
+namespace atom_program = reference::atom_program;
 
 namespace {
 
@@ -150,20 +152,20 @@ BOOST_AUTO_TEST_CASE(limits_and_errors) {
 }
 
 BOOST_AUTO_TEST_CASE(atoms_of_py4dstem) {
-  // Its constants: the scale 0.4787801·0.6648403/(4π) for 1/(4π²) and γ from 511.0 keV multiply the
-  // elastic part by a known number; what remains (6e-8) is common to all atoms and angles.
+  // With that program's approximations every part agrees to the digits of u in the file (10).
   const double E = 300;
-  const double scale = 0.4787801 * 0.6648403 * pi * (1 + E / 511.0) / electron::gamma(E);
   for (const auto& row : reference::rows(reference::file("weickenmeier_kohl_atoms_300kV.csv"))) {
     const int Z = std::stoi(row[0]);
     const double u = std::stod(row[1]), g = std::stod(row[2]), B = 8 * pi * pi * u * u;
-    const double elastic = electron::gamma(E) / pi * f_e(Z, g) * std::exp(-B * g * g / 4);
-    BOOST_TEST(std::abs(elastic * scale / std::stod(row[3]) - 1) < 1e-7);
-    // Core: the same 1e-5 of the scale.
+    BOOST_TEST(std::abs(atom_program::elastic(f_e(Z, g), g, u, E) / std::stod(row[3]) - 1) < 3e-9);
+    BOOST_TEST(std::abs(atom_program::core(Z, g, u, E) / std::stod(row[4]) - 1) < 3e-9);
+    const double at_0 = atom_program::phonon(Z, 0, u, E);
+    BOOST_TEST(std::abs(atom_program::phonon(Z, g, u, E) - std::stod(row[5])) < 1e-9 * at_0);
+
+    // What the approximations leave: constants 1e-5 of the scale, 1e-7 of the rest; and its
+    // exponential integrals up to 1e-4 of the phonon factor at g = 0.
     const AbsorptiveFactor f = factor(Z, g, B, E);
-    BOOST_TEST(std::abs(f.core / std::stod(row[4]) - 1) < 1e-5);
-    // Phonon: its exponential integrals are approximations, up to 7e-5 of the factor at g = 0
-    // away from the integral that phonon_is_its_definition compares with to 1e-9.
+    BOOST_TEST(std::abs(f.core * atom_program::scale / std::stod(row[4]) - 1) < 2e-6);
     BOOST_TEST(std::abs(f.phonon - std::stod(row[5])) < 1e-4 * factor(Z, 0, B, E).phonon);
   }
 }
