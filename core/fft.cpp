@@ -8,44 +8,153 @@
 namespace pendel {
 
 namespace {
-std::mutex planner;  // FFTW's planner is not thread-safe
-fftw_complex* raw(complex* data) { return reinterpret_cast<fftw_complex*>(data); }
-}  // namespace
 
-struct Fft2::Plans {
-  fftw_plan forward = nullptr, backward = nullptr;
-  ~Plans() {
+std::mutex planner;  // FFTW's planner is not thread-safe
+
+/// FFTW of one precision.
+template <class Real>
+struct Fftw;
+template <>
+struct Fftw<double> {
+  using Plan = fftw_plan;
+  using Number = fftw_complex;
+  static constexpr auto plan_1d = fftw_plan_dft_1d;
+  static constexpr auto plan_2d = fftw_plan_dft_2d;
+  static constexpr auto execute = fftw_execute_dft;
+  static constexpr auto destroy = fftw_destroy_plan;
+};
+template <>
+struct Fftw<float> {
+  using Plan = fftwf_plan;
+  using Number = fftwf_complex;
+  static constexpr auto plan_1d = fftwf_plan_dft_1d;
+  static constexpr auto plan_2d = fftwf_plan_dft_2d;
+  static constexpr auto execute = fftwf_execute_dft;
+  static constexpr auto destroy = fftwf_destroy_plan;
+};
+
+template <class Real>
+auto raw(std::complex<Real>* data) {
+  return reinterpret_cast<typename Fftw<Real>::Number*>(data);
+}
+// Complex transforms from one array to another do not touch the first.
+template <class Real>
+auto raw(const std::complex<Real>* data) {
+  return raw(const_cast<std::complex<Real>*>(data));
+}
+
+template <class Real>
+struct Pair {
+  typename Fftw<Real>::Plan forward = nullptr, backward = nullptr;
+  ~Pair() {
     std::lock_guard<std::mutex> lock(planner);
-    fftw_destroy_plan(forward);
-    fftw_destroy_plan(backward);
+    Fftw<Real>::destroy(forward);
+    Fftw<Real>::destroy(backward);
   }
 };
 
-Fft2::Fft2(int n1, int n2) : plans_(new Plans) {
-  FftArray work(std::size_t(n1) * n2);
+}  // namespace
+
+template <class Real>
+struct Fft1<Real>::Plans : Pair<Real> {};
+
+template <class Real>
+Fft1<Real>::Fft1(int n) : n_(n), plans_(new Plans) {
+  FftVector<Real> x(n), X(n);
   std::lock_guard<std::mutex> lock(planner);
   plans_->forward =
-      fftw_plan_dft_2d(n1, n2, raw(work.data()), raw(work.data()), FFTW_FORWARD, FFTW_ESTIMATE);
+      Fftw<Real>::plan_1d(n, raw(x.data()), raw(X.data()), FFTW_FORWARD, FFTW_ESTIMATE);
   plans_->backward =
-      fftw_plan_dft_2d(n1, n2, raw(work.data()), raw(work.data()), FFTW_BACKWARD, FFTW_ESTIMATE);
+      Fftw<Real>::plan_1d(n, raw(x.data()), raw(X.data()), FFTW_BACKWARD, FFTW_ESTIMATE);
 }
 
-Fft2::~Fft2() = default;
-Fft2::Fft2(Fft2&&) noexcept = default;
-Fft2& Fft2::operator=(Fft2&&) noexcept = default;
+template <class Real>
+Fft1<Real>::~Fft1() = default;
+template <class Real>
+Fft1<Real>::Fft1(Fft1&&) noexcept = default;
+template <class Real>
+Fft1<Real>& Fft1<Real>::operator=(Fft1&&) noexcept = default;
 
-void Fft2::forward(complex* data) const { fftw_execute_dft(plans_->forward, raw(data), raw(data)); }
-void Fft2::backward(complex* data) const {
-  fftw_execute_dft(plans_->backward, raw(data), raw(data));
+template <class Real>
+void Fft1<Real>::forward(const Number* x, Number* X) const {
+  Fftw<Real>::execute(plans_->forward, raw(x), raw(X));
+}
+template <class Real>
+void Fft1<Real>::backward(const Number* X, Number* x) const {
+  Fftw<Real>::execute(plans_->backward, raw(X), raw(x));
 }
 
-int Fft2::good_size(int n) {
+template <class Real>
+struct BasicFft2<Real>::Plans : Pair<Real> {};
+
+template <class Real>
+BasicFft2<Real>::BasicFft2(int n1, int n2) : plans_(new Plans) {
+  FftVector<Real> work(std::size_t(n1) * n2);
+  std::lock_guard<std::mutex> lock(planner);
+  const auto data = raw(work.data());
+  plans_->forward = Fftw<Real>::plan_2d(n1, n2, data, data, FFTW_FORWARD, FFTW_ESTIMATE);
+  plans_->backward = Fftw<Real>::plan_2d(n1, n2, data, data, FFTW_BACKWARD, FFTW_ESTIMATE);
+}
+
+template <class Real>
+BasicFft2<Real>::~BasicFft2() = default;
+template <class Real>
+BasicFft2<Real>::BasicFft2(BasicFft2&&) noexcept = default;
+template <class Real>
+BasicFft2<Real>& BasicFft2<Real>::operator=(BasicFft2&&) noexcept = default;
+
+template <class Real>
+void BasicFft2<Real>::forward(Number* data) const {
+  Fftw<Real>::execute(plans_->forward, raw(data), raw(data));
+}
+template <class Real>
+void BasicFft2<Real>::backward(Number* data) const {
+  Fftw<Real>::execute(plans_->backward, raw(data), raw(data));
+}
+
+template <class Real>
+int BasicFft2<Real>::good_size(int n) {
   // Sizes whose transform costs no more than that of a larger one in the list, measured with
   // FFTW 3.3.10 (2-D, double): powers of two are fastest by far.
   for (int good :
        {4, 8, 16, 20, 25, 32, 40, 64, 80, 100, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024})
     if (good >= n) return good;
   return n;
+}
+
+template class Fft1<float>;
+template class Fft1<double>;
+template class BasicFft2<float>;
+template class BasicFft2<double>;
+
+struct RealFft2::Plans {
+  fftw_plan columns = nullptr, rows = nullptr;
+  ~Plans() {
+    std::lock_guard<std::mutex> lock(planner);
+    fftw_destroy_plan(columns);
+    fftw_destroy_plan(rows);
+  }
+};
+
+RealFft2::RealFft2(int n1, int n2, int columns) : plans_(new Plans) {
+  const int half = n2 / 2 + 1;
+  FftArray work(std::size_t(n1) * half);
+  std::vector<double, FftAllocator<double>> real(std::size_t(n1) * n2);
+  std::lock_guard<std::mutex> lock(planner);
+  plans_->columns =
+      fftw_plan_many_dft(1, &n1, columns, raw(work.data()), nullptr, half, 1, raw(work.data()),
+                         nullptr, half, 1, FFTW_BACKWARD, FFTW_ESTIMATE);
+  plans_->rows = fftw_plan_many_dft_c2r(1, &n2, n1, raw(work.data()), nullptr, 1, half, real.data(),
+                                        nullptr, 1, n2, FFTW_ESTIMATE);
+}
+
+RealFft2::~RealFft2() = default;
+RealFft2::RealFft2(RealFft2&&) noexcept = default;
+RealFft2& RealFft2::operator=(RealFft2&&) noexcept = default;
+
+void RealFft2::backward(complex* coefficients, double* x) const {
+  fftw_execute_dft(plans_->columns, raw(coefficients), raw(coefficients));
+  fftw_execute_dft_c2r(plans_->rows, raw(coefficients), x);
 }
 
 }  // namespace pendel

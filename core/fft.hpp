@@ -1,5 +1,5 @@
-// Two-dimensional complex FFTs (FFTW). Plans are deterministic (FFTW_ESTIMATE), so that a result
-// never depends on timings; execution is thread-safe.
+// Complex FFTs (FFTW) in double and single precision. Plans are deterministic (FFTW_ESTIMATE), so
+// that a result never depends on timings; execution is thread-safe.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -23,23 +23,68 @@ struct FftAllocator {
   friend bool operator==(const FftAllocator&, const FftAllocator&) { return true; }
   friend bool operator!=(const FftAllocator&, const FftAllocator&) { return false; }
 };
-using FftArray = std::vector<complex, FftAllocator<complex>>;
+template <class Real>
+using FftVector = std::vector<std::complex<Real>, FftAllocator<std::complex<Real>>>;
+using FftArray = FftVector<double>;
 
-/// In-place transforms of row-major (n1, n2) arrays, unnormalised.
-class Fft2 {
+/// Transforms of n contiguous numbers from one array to another, unnormalised. Both arrays start at
+/// 64-byte boundaries; the first is left as it is. Real: float or double.
+template <class Real>
+class Fft1 {
  public:
-  Fft2(int n1, int n2);
-  ~Fft2();
-  Fft2(Fft2&&) noexcept;
-  Fft2& operator=(Fft2&&) noexcept;
+  using Number = std::complex<Real>;
+  explicit Fft1(int n);
+  ~Fft1();
+  Fft1(Fft1&&) noexcept;
+  Fft1& operator=(Fft1&&) noexcept;
 
+  int size() const { return n_; }
   /// X_k = Σ_j x_j exp(−2πi k j/n): real space to plane waves.
-  void forward(complex* data) const;
+  void forward(const Number* x, Number* X) const;
   /// x_j = Σ_k X_k exp(+2πi k j/n): plane waves to real space.
-  void backward(complex* data) const;
+  void backward(const Number* X, Number* x) const;
+
+ private:
+  struct Plans;
+  int n_;
+  std::unique_ptr<Plans> plans_;
+};
+
+/// In-place transforms of row-major (n1, n2) arrays at 64-byte boundaries, unnormalised; signs as
+/// of Fft1.
+template <class Real>
+class BasicFft2 {
+ public:
+  using Number = std::complex<Real>;
+  BasicFft2(int n1, int n2);
+  ~BasicFft2();
+  BasicFft2(BasicFft2&&) noexcept;
+  BasicFft2& operator=(BasicFft2&&) noexcept;
+
+  void forward(Number* data) const;
+  void backward(Number* data) const;
 
   /// The smallest size >= n that FFTW transforms fast.
   static int good_size(int n);
+
+ private:
+  struct Plans;
+  std::unique_ptr<Plans> plans_;
+};
+using Fft2 = BasicFft2<double>;
+
+/// Real fields from half their plane waves.
+class RealFft2 {
+ public:
+  /// For real (n1, n2) arrays whose coefficients vanish from column `columns` of n2/2 + 1 on.
+  RealFft2(int n1, int n2, int columns);
+  ~RealFft2();
+  RealFft2(RealFft2&&) noexcept;
+  RealFft2& operator=(RealFft2&&) noexcept;
+
+  /// x_j = Σ_k X_k exp(+2πi k j/n), X_-k = conj X_k, from the (n1, n2/2 + 1) coefficients of
+  /// columns k2 >= 0, which are overwritten. x may lie where malloc puts it.
+  void backward(complex* coefficients, double* x) const;
 
  private:
   struct Plans;
