@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/fft.hpp"
 #include "sim/sliced_potential.hpp"
 
 namespace pendel {
@@ -18,6 +19,9 @@ struct MultisliceOptions {
   bool exact_propagator = false;    ///< else paraxial
   std::vector<double> thicknesses;  ///< Å, ascending: where waves are wanted; empty: the exit face
   double memory_GB = 4;             ///< for transmission functions that are kept
+  /// False: no limit to 2/3 Nyquist, which in every step destroys the order of convergence in the
+  /// slices' thickness; waves then wrap around unless they end well within the grid.
+  bool band_limit = true;
 };
 
 /// Real: float or double.
@@ -29,7 +33,8 @@ class Multislice {
   Multislice(std::shared_ptr<const SlicedPotential> potential, const MultisliceOptions& options);
   ~Multislice();
 
-  const WaveGrid& grid() const;
+  const SlicedPotential& potential() const;
+  const WaveGrid& grid() const { return potential().grid(); }
   /// The slice boundaries nearest to those asked for [Å].
   const std::vector<double>& thicknesses() const;
 
