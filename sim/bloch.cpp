@@ -1,92 +1,17 @@
 #include "sim/bloch.hpp"
 
 #include <cmath>
-#include <map>
 #include <utility>
 
 #include "core/error.hpp"
-#include "sim/ewald.hpp"
+#include "sim/bloch_layer.hpp"
 
 namespace pendel {
 
 namespace {
 
-using VectorXd = Eigen::VectorXd;
+using Eigen::VectorXd;
 const complex i_pi(0, electron::pi);
-
-struct Differences {
-  std::vector<std::vector<Hkl>> distinct;  // per crystal, (0,0,0) first
-  std::vector<Eigen::MatrixXi> pair;
-};
-
-Differences distinct_differences(const Beams& beams, double g_max) {
-  const int n = int(beams.size());
-  Differences result;
-  for (const std::vector<Hkl>& hkl : beams.hkl_of_crystal) {
-    std::vector<Hkl> distinct = {Hkl{}};
-    std::map<Hkl, int> number = {{Hkl{}, 0}};
-    Eigen::MatrixXi pair = Eigen::MatrixXi::Constant(n, n, -1);
-    for (int h = 0; h < n; ++h)
-      for (int g = 0; g < n; ++g) {
-        if (g_max > 0 && (beams.g[g] - beams.g[h]).norm() > g_max * (1 + 1e-9)) continue;
-        const auto [entry, is_new] = number.emplace(hkl[g] - hkl[h], int(distinct.size()));
-        if (is_new) distinct.push_back(entry->first);
-        pair(g, h) = entry->second;
-      }
-    result.distinct.push_back(std::move(distinct));
-    result.pair.push_back(std::move(pair));
-  }
-  return result;
-}
-
-/// U_{g−h}/sqrt(κ_g κ_h).
-MatrixXcd couplings(const Eigen::MatrixXi& pair, const VectorXcd& U, const VectorXd& kappa) {
-  const VectorXd scale = kappa.array().rsqrt();
-  MatrixXcd result(pair.rows(), pair.cols());
-  for (Eigen::Index h = 0; h < pair.cols(); ++h)
-    for (Eigen::Index g = 0; g < pair.rows(); ++g)
-      result(g, h) = pair(g, h) < 0 ? complex(0) : U[pair(g, h)] * (scale[g] * scale[h]);
-  return result;
-}
-
-/// The structure matrix as H = A/K_n, so that ψ(t) = exp(iπ H t) ψ(0). With κ_g = K_n + g_n:
-///   H_gg = (K² − |K+g|² + U_0)/κ_g,  H_gh = U_{g−h}/sqrt(κ_g κ_h).
-struct CrystalWave {
-  IncidentWave wave;
-  VectorXd kappa;
-  bool inclined = false;  // some g_n ≠ 0
-  MatrixXcd H;
-};
-
-CrystalWave crystal_wave(const State& state, const Beams& beams, const Eigen::MatrixXi& pair,
-                         const OpticalPotential::Coefficients& potential, const Vec2& tilt) {
-  CrystalWave result;
-  result.wave = incident_wave(state, tilt, potential.refraction_U_0);
-  const Vec3 n = state.surface_normal.normalized();
-  const double K_n = result.wave.K_n;
-  result.kappa.resize(beams.size());
-  for (std::size_t g = 0; g < beams.size(); ++g) {
-    const double g_n = beams.g[g].dot(n);
-    result.kappa[g] = K_n + g_n;
-    if (std::abs(g_n) > 1e-12 * K_n) result.inclined = true;
-    if (!(result.kappa[g] > 0))
-      throw Error(ErrorKind::study,
-                  "a beam of the list leaves through the entrance face: (K+g)·n = " +
-                      std::to_string(result.kappa[g]) + " 1/A");
-  }
-  result.H = couplings(pair, potential.U, result.kappa);
-  for (std::size_t g = 0; g < beams.size(); ++g)
-    result.H(g, g) += excitation(result.wave, beams.g[g]) / result.kappa[g];
-  return result;
-}
-
-EigenDecomposition decompose(const MatrixXcd& H, bool absorbing) {
-  if (absorbing) return general_eigen(H);
-  // A centrosymmetric crystal with its centre at the origin has real U_g.
-  const double largest = H.cwiseAbs().maxCoeff();
-  if (H.imag().cwiseAbs().maxCoeff() < 1e-14 * largest) return symmetric_eigen(H.real());
-  return hermitian_eigen(H);
-}
 
 /// One layer: takes the wave and its tangents from its entrance to its exit face. With
 /// X = iπ H t = C diag(x) C⁻¹, y = C⁻¹ψ and M = C diag(y) Φᵀ,
@@ -100,9 +25,9 @@ class LayerStep {
         x_(i_pi * thickness * eigen.values),
         exp_x_(x_.array().exp()) {}
 
-  void propagate(const State& state, const Beams& beams, int layer, const Eigen::MatrixXi& pair,
-                 const std::vector<StateTangent>& tangents, const std::vector<VectorXcd>& dU,
-                 VectorXcd& psi, MatrixXcd& dpsi) {
+  void propagate(const State& state, const Beams& beams, const Beams& weak, int layer,
+                 const BeamPairs& pairs, const std::vector<StateTangent>& tangents,
+                 const std::vector<VectorXcd>& dU, VectorXcd& psi, MatrixXcd& dpsi) {
     y_ = eigen_.inverse * psi;
     const IncidentWave& wave = crystal_.wave;
     const complex refraction = phase((wave.K_n - wave.k0_n) * t_);
@@ -115,7 +40,7 @@ class LayerStep {
       const StateTangent& tangent = tangents[p];
       const Vec2& tilt = tangent.beam_tilt;
       if (tilt != Vec2::Zero()) {
-        hat.col(p) += tilt_part(beams, state.surface_normal.normalized(), tilt);
+        hat.col(p) += tilt_part(beams, weak, state.surface_normal.normalized(), tilt);
         for (int axis = 0; axis < 2; ++axis)
           dlog_refraction[p] += 2.0 * i_pi * t_ * tilt[axis] * (wave.dK_n[axis] - wave.dk0_n[axis]);
       }
@@ -124,7 +49,7 @@ class LayerStep {
             tangent.thickness[layer] * i_pi * eigen_.values.cwiseProduct(exp_x_).cwiseProduct(y_);
         dlog_refraction[p] += 2.0 * i_pi * tangent.thickness[layer] * (wave.K_n - wave.k0_n);
       }
-      if (dU[p].size() > 0) hat.col(p) += potential_part(pair, dU[p]);
+      if (dU[p].size() > 0) hat.col(p) += potential_part(pairs, dU[p]);
     }
     dpsi = refraction * (eigen_.vectors * hat) + psi * dlog_refraction.transpose();
   }
@@ -143,7 +68,7 @@ class LayerStep {
 
   /// w for dX = iπ t [ diag(d(K²−|K+g|²)/κ) + E H + H E ], E = −½ dK_n/κ. The part −½ dK_n/K_n of E
   /// commutes with H; what is left, E', is 0 unless beams have components along the normal.
-  VectorXcd tilt_part(const Beams& beams, const Vec3& n, const Vec2& tilt) {
+  VectorXcd tilt_part(const Beams& beams, const Beams& weak, const Vec3& n, const Vec2& tilt) {
     M();
     const IncidentWave& wave = crystal_.wave;
     const double dK_n = tilt[0] * wave.dK_n[0] + tilt[1] * wave.dK_n[1];
@@ -166,13 +91,33 @@ class LayerStep {
       }
       w += W_H_.transpose() * rest + h.cwiseProduct(W_.transpose() * rest);
     }
-    return i_pi * t_ * w;
+    if (weak.size() == 0) return i_pi * t_ * w;
+    // weak beams: d(−1/e_w) = de_w/e_w²
+    VectorXd scale(weak.size());
+    for (std::size_t v = 0; v < weak.size(); ++v)
+      scale[v] = (tilt[0] * excitation_derivative(wave, weak.g[v], 0) +
+                  tilt[1] * excitation_derivative(wave, weak.g[v], 1)) /
+                 (crystal_.e_w[v] * crystal_.e_w[v]);
+    MatrixXcd dU;
+    gemm(1, crystal_.U_sw * scale.cast<complex>().asDiagonal(), false, crystal_.U_ws, 0, dU);
+    return i_pi * t_ * w + coupling_part(dU);
   }
 
-  /// w for dX = iπ t dU_{g−h}/sqrt(κ_g κ_h).
-  VectorXcd potential_part(const Eigen::MatrixXi& pair, const VectorXcd& dU) {
+  /// w for dX = iπ t dU_{g−h}/sqrt(κ_g κ_h), the change of weak beams' couplings included.
+  VectorXcd potential_part(const BeamPairs& pairs, const VectorXcd& dU) {
+    MatrixXcd total = coupling_matrix(pairs.strong, dU);
+    if (crystal_.e_w.size() > 0) {
+      fold_weak_beams(coupling_matrix(pairs.strong_weak, dU), crystal_.e_w, crystal_.U_ws, total);
+      fold_weak_beams(crystal_.U_sw, crystal_.e_w, coupling_matrix(pairs.weak_strong, dU), total);
+    }
+    return coupling_part(total);
+  }
+
+  /// w for dX = iπ t dU_gh/sqrt(κ_g κ_h), dU a matrix.
+  VectorXcd coupling_part(const MatrixXcd& dU) {
+    const VectorXd scale = crystal_.kappa.array().rsqrt();
     MatrixXcd dH_M;
-    gemm(1, couplings(pair, dU, crystal_.kappa), false, M(), 0, dH_M);
+    gemm(1, scale.asDiagonal() * dU * scale.asDiagonal(), false, M(), 0, dH_M);
     return i_pi * t_ * eigen_.inverse.transpose().cwiseProduct(dH_M).colwise().sum().transpose();
   }
 
@@ -186,9 +131,12 @@ class LayerStep {
 }  // namespace
 
 Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
-    : beams_(std::move(beams)), zero_beam_(beams_.index(Hkl{})), potential_([&] {
-        Differences differences = distinct_differences(beams_, options.coupling_g_max);
-        pair_ = std::move(differences.pair);
+    : beams_(std::move(beams)),
+      weak_(std::move(options.weak_beams)),
+      zero_beam_(beams_.index(Hkl{})),
+      potential_([&] {
+        Differences differences = distinct_differences(beams_, weak_, options.coupling_g_max);
+        pairs_ = std::move(differences.pairs);
         return OpticalPotential(state, differences.distinct, options.potential, options.refraction);
       }()) {
   if (zero_beam_ < 0)
@@ -199,8 +147,34 @@ Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
 MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& tilt) const {
   const int c = state.layers.at(layer).crystal;
   const CrystalWave crystal =
-      crystal_wave(state, beams_, pair_[c], potential_.coefficients(state, c), tilt);
+      crystal_wave(state, beams_, weak_, pairs_[c], potential_.coefficients(state, c), tilt);
   return crystal.wave.K_n * crystal.H;
+}
+
+std::vector<MatrixXcd> Bloch::scattering_matrices(const State& state, int layer, const Vec2& tilt,
+                                                  const std::vector<double>& thicknesses) const {
+  const int c = state.layers.at(layer).crystal;
+  const CrystalWave crystal =
+      crystal_wave(state, beams_, weak_, pairs_[c], potential_.coefficients(state, c), tilt);
+  const EigenDecomposition eigen = decompose(crystal.H, potential_.absorbing(state));
+  std::vector<MatrixXcd> result(thicknesses.size());
+  for (std::size_t i = 0; i < thicknesses.size(); ++i) {
+    const double t = thicknesses[i];
+    const VectorXcd exp_x = (i_pi * t * eigen.values).array().exp();
+    const complex refraction = phase((crystal.wave.K_n - crystal.wave.k0_n) * t);
+    gemm(refraction, eigen.vectors * exp_x.asDiagonal(), false, eigen.inverse, 0, result[i]);
+  }
+  return result;
+}
+
+MatrixXcd Bloch::scattering_matrix(const State& state, const Vec2& tilt) const {
+  MatrixXcd result = MatrixXcd::Identity(beams_.size(), beams_.size()), next;
+  for (int layer = 0; layer < int(state.layers.size()); ++layer) {
+    const auto S = scattering_matrices(state, layer, tilt, {state.layers[layer].thickness});
+    gemm(1, S[0], false, result, 0, next);
+    std::swap(result, next);
+  }
+  return result;
 }
 
 void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
@@ -228,7 +202,7 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
     std::vector<EigenDecomposition> eigen(crystals);
     for (std::size_t c = 0; c < crystals; ++c) {
       if (!used[c]) continue;
-      wave[c] = crystal_wave(state, beams_, pair_[c], potential[c], tilt);
+      wave[c] = crystal_wave(state, beams_, weak_, pairs_[c], potential[c], tilt);
       eigen[c] = decompose(wave[c].H, potential_.absorbing(state));
     }
     VectorXcd psi = VectorXcd::Unit(n, zero_beam_);
@@ -236,7 +210,7 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
     for (int layer = 0; layer < int(state.layers.size()); ++layer) {
       const int c = state.layers[layer].crystal;
       LayerStep(wave[c], eigen[c], state.layers[layer].thickness)
-          .propagate(state, beams_, layer, pair_[c], tangents, dU[c], psi, dpsi);
+          .propagate(state, beams_, weak_, layer, pairs_[c], tangents, dU[c], psi, dpsi);
     }
     waves.psi.col(direction) = psi;
     for (std::size_t p = 0; p < tangents.size(); ++p) waves.dpsi[p].col(direction) = dpsi.col(p);

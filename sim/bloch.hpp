@@ -6,7 +6,10 @@
 // relative to the incident wave continued as in vacuum: refraction multiplies a layer by
 // exp(2πi (K_n − k0_n) t).
 #pragma once
+#include <functional>
+
 #include "sim/beams.hpp"
+#include "sim/bloch_layer.hpp"
 #include "sim/exit_wave.hpp"
 #include "sim/optical_potential.hpp"
 
@@ -16,7 +19,24 @@ struct BlochOptions {
   PotentialOptions potential;
   bool refraction = true;     ///< K² = k0² + U_0; without it U_0 is on the diagonal of A
   double coupling_g_max = 0;  ///< couplings with |g−h| beyond it are 0 [1/Å]; 0 = keep all
+  /// Beams that enter by second-order perturbation (Bethe): U_gh − Σ_w U_gw U_wh/(2K s_w). They get
+  /// no amplitude of their own; `split_beams` chooses them.
+  Beams weak_beams = {};
 };
+
+/// How a layer is crossed in `thickness_series`. Both are exact; `automatic` takes the faster.
+enum class BlochMethod { automatic, eigen, exponential };
+
+struct SeriesOptions {
+  BlochMethod method = BlochMethod::automatic;
+  bool symmetry = true;   ///< directions that the crystal's symmetry relates are computed once
+  double memory_MB = 32;  ///< bound on the amplitudes a thread holds; below it blocks shrink
+};
+
+/// Takes the amplitudes psi (beams, directions.size()) of thickness number `thickness` for the
+/// incident directions listed by number.
+using SeriesSink = std::function<void(
+    std::size_t thickness, const std::vector<std::size_t>& directions, const MatrixXcd& psi)>;
 
 class Bloch {
  public:
@@ -28,14 +48,33 @@ class Bloch {
   /// however close eigenvalues come. [NajfeldHavel1995]
   void exit_waves(const State& state, const std::vector<Vec2>& incidence,
                   const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
+
+  /// Exit amplitudes of many incident directions (offsets to state.beam_tilt) with layer `layer` as
+  /// thick as each of `thicknesses` [Å] in turn, the other layers as in the state. Blocks of
+  /// directions are shared among threads: `sink` is called by any of them, at any time, for each
+  /// direction and thickness once. Directions and thicknesses share all they can: couplings,
+  /// decompositions, polynomials, symmetry. The result does not depend on the number of threads.
+  /// Error (study) if weak beams are to go with BlochMethod::exponential.
+  void thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
+                        const std::vector<double>& thicknesses, const SeriesSink& sink,
+                        const SeriesOptions& options = {}) const;
+  /// The same, collected: per thickness (beams, directions).
+  std::vector<MatrixXcd> thickness_series(const State& state, const std::vector<Vec2>& incidence,
+                                          int layer, const std::vector<double>& thicknesses,
+                                          const SeriesOptions& options = {}) const;
+
   /// A [1/Å²] of one layer for one (whole) tilt; (beams, beams).
   MatrixXcd structure_matrix(const State& state, int layer, const Vec2& tilt) const;
+  /// S of one layer for each thickness [Å], from one decomposition, and S of the stack: amplitudes
+  /// out of beam g (row) for amplitude 1 in beam h (column); (beams, beams), whole tilt.
+  std::vector<MatrixXcd> scattering_matrices(const State& state, int layer, const Vec2& tilt,
+                                             const std::vector<double>& thicknesses) const;
+  MatrixXcd scattering_matrix(const State& state, const Vec2& tilt) const;
 
  private:
-  Beams beams_;
+  Beams beams_, weak_;
   int zero_beam_;
-  // per crystal: the index of g−h in the potential's list of distinct differences; -1: no coupling
-  std::vector<Eigen::MatrixXi> pair_;
+  std::vector<BeamPairs> pairs_;  // per crystal
   OpticalPotential potential_;
 };
 
