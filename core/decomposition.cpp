@@ -139,11 +139,26 @@ void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& 
               B.data(), int(std::max<Eigen::Index>(B.rows(), 1)), &beta, C.data(), int(rows));
 }
 
-void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C) {
-  C.resize(A.rows(), B.cols());
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, int(A.rows()), int(B.cols()),
-              int(A.cols()), 1, A.data(), int(A.rows()), B.data(), int(B.rows()), 0, C.data(),
-              int(C.rows()));
+namespace {
+
+void real_gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double beta,
+               double* C) {
+  one_blas_thread();
+  if (A.size() == 0 || columns == 0) return;
+  const int rows = int(A.rows()), inner = int(A.cols());
+  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, rows, int(columns), inner, 1, A.data(),
+              rows, B, inner, beta, C, rows);
+}
+
+}  // namespace
+
+void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C, double beta) {
+  if (beta == 0) C.resize(A.rows(), B.cols());
+  real_gemm(A, B.data(), B.cols(), beta, C.data());
+}
+
+void gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double* C) {
+  real_gemm(A, B, columns, 0, C);
 }
 
 }  // namespace pendel

@@ -37,7 +37,9 @@ MatrixXcd exp_divided_differences(const VectorXcd& x);
 void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& B, complex beta,
           MatrixXcd& C);
 
-/// C = A B by BLAS.
-void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C);
+/// C = A B + beta C by BLAS.
+void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C, double beta = 0);
+/// C = A B with B (A.cols(), columns) and C (A.rows(), columns) where they lie, column by column.
+void gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double* C);
 
 }  // namespace pendel
