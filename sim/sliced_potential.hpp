@@ -1,10 +1,12 @@
 // The potential of an atomic model, cut into slices and projected along the beam.
-//   phase(x, y) = sigma * integral over the slice of V dz      [rad]
-// from the atoms' form factors by Fourier synthesis, exact for the grid's plane waves up to the
-// band limit.
+//   phase(x, y) = sigma * integral over the slice of V dz
+//               = (gamma lambda / A) Σ_k exp(+2πi k·r) Σ_j occ_j f_e,j(k) T_j(k) exp(−2πi k·r_j)
+// [rad], from the atoms' form factors by Fourier synthesis: exact for the grid's plane waves with
+// |k| up to the band limit, nothing above it. The mean inner potential (k = 0) is in it.
 #pragma once
 #include <vector>
 
+#include "core/fft.hpp"
 #include "crystal/structure_factor.hpp"
 #include "sim/atomic_model.hpp"
 #include "sim/wave_grid.hpp"
@@ -26,7 +28,10 @@ struct SlicedPotentialOptions {
 
 class SlicedPotential {
  public:
-  /// Slices are equal: ceil(box.z / slice_A) of them.
+  /// Slices are equal: ceil(box.z / slice_A) of them, a millionth of a slice being rounded away.
+  /// An atom is in slice floor(z / slice_thickness), those within a millionth of a slice below a
+  /// boundary being above it; outside the box it is in the first or last slice. Error (study) if
+  /// the grid is not the model's box, (input) if an element is not in the table.
   SlicedPotential(const AtomicModel& model, const WaveGrid& grid, double energy_keV,
                   const SlicedPotentialOptions& options);
 
@@ -43,11 +48,31 @@ class SlicedPotential {
   void evaluate(int slice, std::vector<double>& elastic, std::vector<double>& absorptive) const;
 
  private:
-  // The implementation is the author's choice; what stands above is the contract.
+  /// The phase [rad] that one atom adds to a plane wave; (kx >= 0, ky >= 0), both below the band
+  /// limit. Absorptive: only of Absorption::weickenmeier_kohl.
+  struct Kind {
+    int Z;
+    double B;
+    Eigen::ArrayXXd elastic, absorptive;
+  };
+  void sort_atoms(const AtomicModel& model);
+  void make_factors(const SlicedPotentialOptions& options);
+  /// Whether two slices hold the same atoms, in any order.
+  bool same_atoms(int slice, int other) const;
+  /// Σ_j occ_j times {cos, sin}(2π kx x) {cos, sin}(2π ky y); four blocks of the shape of a factor.
+  void structure_sums(const Atom* begin, const Atom* end, Eigen::MatrixXd& sums) const;
+  void synthesize(const Eigen::ArrayXXd& sums, std::vector<double>& field) const;
+
   WaveGrid grid_;
   double energy_keV_ = 0, dz_ = 0;
   bool absorbing_ = false;
+  double proportional_ = 0;  // absorptive over elastic, where it is that simple
+  int count_x_ = 0, count_y_ = 0;
+  std::vector<Kind> kinds_;
+  std::vector<Atom> atoms_;  // by slice, then kind, then x
+  std::vector<int> start_;   // into atoms_; (slices * kinds + 1)
   std::vector<int> first_;
+  RealFft2 fft_;
 };
 
 }  // namespace pendel
