@@ -33,6 +33,15 @@ struct SeriesOptions {
   double memory_MB = 32;  ///< bound on the amplitudes a thread holds; below it blocks shrink
 };
 
+/// How a thickness series was computed.
+struct SeriesReport {
+  std::size_t beams = 0;        ///< reached by scattering; the others are exactly dark
+  std::size_t directions = 0;   ///< computed; the others follow by symmetry
+  bool real = false;            ///< couplings are real (elastic and absorptive part each)
+  double eigen_directions = 0;  ///< how many of `directions` went by eigen-decomposition
+  double flop = 0;              ///< of the exponentials' matrix products
+};
+
 /// Takes the amplitudes psi (beams, directions.size()) of thickness number `thickness` for the
 /// incident directions listed by number.
 using SeriesSink = std::function<void(
@@ -55,9 +64,9 @@ class Bloch {
   /// direction and thickness once. Directions and thicknesses share all they can: couplings,
   /// decompositions, polynomials, symmetry. The result does not depend on the number of threads.
   /// Error (study) if weak beams are to go with BlochMethod::exponential.
-  void thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
-                        const std::vector<double>& thicknesses, const SeriesSink& sink,
-                        const SeriesOptions& options = {}) const;
+  SeriesReport thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
+                                const std::vector<double>& thicknesses, const SeriesSink& sink,
+                                const SeriesOptions& options = {}) const;
   /// The same, collected: per thickness (beams, directions).
   std::vector<MatrixXcd> thickness_series(const State& state, const std::vector<Vec2>& incidence,
                                           int layer, const std::vector<double>& thicknesses,

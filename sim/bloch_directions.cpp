@@ -1,0 +1,408 @@
+// Bloch::thickness_series: what directions share is found once; then blocks of directions cross the
+// layers, each by eigen-decompositions or by the exponential's action.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "sim/bloch.hpp"
+#include "sim/bloch_exponential.hpp"
+#include "sim/bloch_symmetry.hpp"
+
+namespace pendel {
+
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+/// A direction computed stands for others: beam g of `direction` is conj(phase_g) times beam
+/// image_g of the one computed; no symmetry: itself.
+struct Copy {
+  std::size_t direction;
+  const BeamSymmetry* symmetry;
+};
+
+struct Computed {
+  Vec2 tilt, transverse;  // whole tilt, its sines
+  std::vector<Copy> copies;
+};
+
+std::vector<Computed> representatives(const State& state, const std::vector<Vec2>& incidence,
+                                      const std::vector<BeamSymmetry>& symmetries) {
+  // Sines equal to within this are the same direction: excitation errors then agree to rounding.
+  constexpr double resolution = 1e-13;
+  const auto key = [](const Vec2& s) {
+    return std::make_pair(std::llround(s[0] / resolution), std::llround(s[1] / resolution));
+  };
+  std::vector<Computed> computed;
+  std::map<std::pair<long long, long long>, std::size_t> known;
+  for (std::size_t d = 0; d < incidence.size(); ++d) {
+    const Vec2 tilt = state.beam_tilt + incidence[d];
+    const Vec2 transverse = tilt.array().sin();
+    auto found = known.find(key(transverse));
+    const BeamSymmetry* used = nullptr;
+    for (std::size_t i = 0; i < symmetries.size() && found == known.end(); ++i) {
+      found = known.find(key(symmetries[i].R * transverse));
+      used = &symmetries[i];
+    }
+    if (found != known.end()) {
+      computed[found->second].copies.push_back({d, used});
+    } else {
+      known[key(transverse)] = computed.size();
+      computed.push_back({tilt, transverse, {{d, nullptr}}});
+    }
+  }
+  return computed;
+}
+
+/// Blocks of neighbours in tilt: their spectra are alike, so that no direction pays for another's.
+void split(std::vector<Computed>::iterator begin, std::vector<Computed>::iterator end, long most,
+           std::vector<std::pair<std::vector<Computed>::iterator, long>>& blocks) {
+  const long count = end - begin;
+  if (count <= most) {
+    if (count > 0) blocks.emplace_back(begin, count);
+    return;
+  }
+  Vec2 low = begin->transverse, high = low;
+  for (auto d = begin; d != end; ++d) {
+    low = low.cwiseMin(d->transverse);
+    high = high.cwiseMax(d->transverse);
+  }
+  const int axis = high[0] - low[0] >= high[1] - low[1] ? 0 : 1;
+  const auto middle = begin + (count / most + (count % most != 0)) / 2 * most;
+  std::sort(begin, end, [axis](const Computed& a, const Computed& b) {
+    return std::make_pair(a.transverse[axis], a.copies[0].direction) <
+           std::make_pair(b.transverse[axis], b.copies[0].direction);
+  });
+  split(begin, middle, most, blocks);
+  split(middle, end, most, blocks);
+}
+
+/// Nanoseconds that one direction costs, measured with one thread on an AVX-512 processor with
+/// OpenBLAS (bench/bench_directions.cpp); N beams, a thickness each. Real: real couplings; loss:
+/// absorbing. Only ratios matter.
+double eigen_cost(double N, bool is_real, bool loss, double thicknesses) {
+  const double decomposition = loss ? 9.0 : is_real ? 0.55 : 1.6;
+  return decomposition * N * N * N + 3000 * N + thicknesses * 0.6 * N * N;
+}
+double exponential_cost(double N, bool is_real, double terms, double thicknesses) {
+  const double product = is_real ? 0.07 : 0.21;
+  return terms * (product * N * N + (4 + 0.5 * thicknesses) * N);
+}
+
+/// One crystal of the specimen, on the beams reached, in their gauge.
+struct CrystalPart {
+  double U_0 = 0;  // refraction
+  MatrixXcd U;     // couplings
+  std::optional<CouplingBlock> block;
+  std::pair<double, double> loss = {0, 0};  // extreme eigenvalues of the absorptive couplings
+  double norm = 0;                          // of the off-diagonal couplings: a bound
+};
+
+/// The directions of one block in one crystal.
+struct BlockWaves {
+  std::vector<IncidentWave> wave;
+  DirectionBlock block;
+  double K = 0;       // M = K H for all directions: exp(iπ H t) = exp(iτM), τ = π t/K
+  Spectrum spectrum;  // if wanted
+};
+
+BlockWaves block_waves(const State& state, const CrystalPart& crystal, const ReachedBeams& reached,
+                       const std::vector<Vec2>& tilts) {
+  const Vec3 normal = state.surface_normal.normalized();
+  const Index n = Index(reached.g.size()), m = Index(tilts.size());
+  BlockWaves result;
+  for (const Vec2& tilt : tilts) result.wave.push_back(incident_wave(state, tilt, crystal.U_0));
+  result.K = result.wave[0].K_n;
+  result.block.diagonal.resize(n, m);
+  result.block.factor.resize(m);
+  VectorXd g_n(n);
+  for (Index g = 0; g < n; ++g) g_n[g] = reached.g[g].dot(normal);
+  const bool inclined = g_n.cwiseAbs().maxCoeff() > 1e-12 * result.K;
+  if (inclined) result.block.scale.resize(n, m);
+  for (Index d = 0; d < m; ++d) {
+    const IncidentWave& wave = result.wave[d];
+    for (Index g = 0; g < n; ++g) {
+      const double share = result.K / (wave.K_n + (inclined ? g_n[g] : 0));
+      result.block.diagonal(g, d) = excitation(wave, reached.g[g]) * share;
+      if (inclined) result.block.scale(g, d) = std::sqrt(share);
+    }
+    result.block.factor[d] = inclined ? 1 : result.K / wave.K_n;
+  }
+  return result;
+}
+
+/// The largest eigenvalue is a convex function of the diagonal, and the diagonal nearly linear in
+/// the transverse wavevector: bounds at the corners of a box around the tilts hold inside it, but
+/// for what is not linear, which is added.
+Spectrum block_spectrum(const State& state, const CrystalPart& crystal, const ReachedBeams& reached,
+                        const std::vector<Vec2>& tilts, const BlockWaves& waves) {
+  Vec2 low = tilts[0].array().sin(), high = low;
+  for (const Vec2& tilt : tilts) {
+    low = low.cwiseMin(Vec2(tilt.array().sin()));
+    high = high.cwiseMax(Vec2(tilt.array().sin()));
+  }
+  std::vector<Vec2> corners;
+  for (int i = 0; i < 4; ++i)
+    corners.push_back(Vec2(i % 2 ? high[0] : low[0], i / 2 ? high[1] : low[1]).array().asin());
+  if (high == low) corners.resize(1);
+  BlockWaves at_corner = block_waves(state, crystal, reached, corners);
+
+  Spectrum spectrum{INFINITY, -INFINITY, 0, 0};
+  MatrixXcd U = crystal.U;
+  if (crystal.loss.second != 0 || crystal.loss.first != 0)
+    U = 0.5 * (crystal.U + crystal.U.adjoint());
+  // in units of the block's K
+  const double unit = waves.K / at_corner.K;
+  const bool inclined = waves.block.scale.size() > 0;
+  at_corner.block.diagonal *= unit;
+  double scale_change = 0;  // relative, of what multiplies the couplings
+  VectorXd scale = VectorXd::Ones(U.rows());
+  if (inclined) {
+    scale = waves.block.scale.col(0);
+    scale_change = 2 * (waves.block.scale.array().colwise() / scale.array() - 1).abs().maxCoeff();
+  } else {
+    scale_change = (waves.block.factor.array() - 1).abs().maxCoeff();
+  }
+  const MatrixXcd scaled = scale.asDiagonal() * U * scale.asDiagonal();
+  for (Index corner = 0; corner < at_corner.block.diagonal.cols(); ++corner) {
+    const auto bounds = extreme_eigenvalues(scaled, at_corner.block.diagonal.col(corner));
+    spectrum.lowest = std::min(spectrum.lowest, bounds.first);
+    spectrum.highest = std::max(spectrum.highest, bounds.second);
+  }
+  double not_linear = 0;
+  const Vec2 size = high - low;
+  for (std::size_t d = 0; d < tilts.size() && corners.size() == 4; ++d) {
+    const Vec2 s = tilts[d].array().sin();
+    const double x = size[0] > 0 ? (s[0] - low[0]) / size[0] : 0;
+    const double y = size[1] > 0 ? (s[1] - low[1]) / size[1] : 0;
+    VectorXd weights(4);
+    weights << (1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y;
+    not_linear = std::max(
+        not_linear,
+        (at_corner.block.diagonal * weights - waves.block.diagonal.col(d)).cwiseAbs().maxCoeff());
+  }
+  const double largest_scale = scale.cwiseAbs2().maxCoeff();
+  const double more = not_linear + 1.1 * scale_change * largest_scale * crystal.norm;
+  spectrum.lowest -= more;
+  spectrum.highest += more;
+  const double change = largest_scale * (1 + scale_change);
+  spectrum.least_loss = std::min(crystal.loss.first * change, crystal.loss.first / change);
+  spectrum.most_loss = crystal.loss.second * change;
+  return spectrum;
+}
+
+}  // namespace
+
+SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>& incidence,
+                                     int layer, const std::vector<double>& thicknesses,
+                                     const SeriesSink& sink, const SeriesOptions& options) const {
+  if (layer < 0 || layer >= int(state.layers.size()))
+    throw Error(ErrorKind::study, "layer " + std::to_string(layer) +
+                                      " of a thickness series: the specimen has " +
+                                      std::to_string(state.layers.size()));
+  const bool folded = weak_.size() > 0;
+  if (folded && options.method == BlochMethod::exponential)
+    throw Error(ErrorKind::study,
+                "weak beams change with the direction: a thickness series with them needs the "
+                "eigen method");
+  if (incidence.empty() || thicknesses.empty()) return {};
+
+  // The couplings of every crystal, and what they have in common.
+  const bool absorbing = potential_.absorbing(state);
+  std::vector<int> used;
+  for (const Layer& l : state.layers)
+    if (std::find(used.begin(), used.end(), l.crystal) == used.end()) used.push_back(l.crystal);
+  std::vector<CrystalPart> crystals(state.crystals.size());
+  std::vector<OpticalPotential::Coefficients> potential(state.crystals.size());
+  std::vector<Couplings> hermitian;
+  for (int c : used) {
+    potential[c] = potential_.coefficients(state, c);
+    crystals[c].U_0 = potential[c].refraction_U_0;
+    crystals[c].U = coupling_matrix(pairs_[c].strong, potential[c].U);
+    const MatrixXcd& U = crystals[c].U;
+    if (absorbing)
+      hermitian.push_back({0.5 * (U + U.adjoint()), complex(0, -0.5) * (U - U.adjoint())});
+    else
+      hermitian.push_back({U, {}});
+  }
+  ReachedBeams reached;
+  if (folded) {  // weak beams join beams and break their symmetry with the direction
+    reached.kept.resize(beams_.size());
+    std::iota(reached.kept.begin(), reached.kept.end(), 0);
+    reached.g = beams_.g;
+    reached.gauge = VectorXcd::Ones(beams_.size());
+    reached.zero = zero_beam_;
+  } else {
+    reached = reached_beams(beams_, hermitian, zero_beam_, state.surface_normal, options.symmetry);
+  }
+  const Index n = Index(reached.kept.size());
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    CrystalPart& crystal = crystals[used[i]];
+    MatrixXcd U(n, n), loss(n, n);
+    for (Index h = 0; h < n; ++h)
+      for (Index g = 0; g < n; ++g) {
+        const complex phases = std::conj(reached.gauge[g]) * reached.gauge[h];
+        U(g, h) = phases * hermitian[i].elastic(reached.kept[g], reached.kept[h]);
+        loss(g, h) = absorbing ? phases * hermitian[i].absorptive(reached.kept[g], reached.kept[h])
+                               : complex(0);
+      }
+    if (reached.is_real) {  // exactly, now
+      U = U.real().cast<complex>().eval();
+      loss = loss.real().cast<complex>().eval();
+    }
+    if (absorbing) crystal.loss = extreme_eigenvalues(loss, VectorXd::Zero(n));
+    crystal.norm = U.cwiseAbs().rowwise().sum().maxCoeff();
+    crystal.U = U + complex(0, 1) * loss;
+    crystal.block.emplace(crystal.U, reached.is_real && !absorbing);
+  }
+
+  std::vector<double> ascending = thicknesses;
+  std::sort(ascending.begin(), ascending.end());
+  ascending.erase(std::unique(ascending.begin(), ascending.end()), ascending.end());
+  const std::size_t T = ascending.size();
+  if (!(ascending[0] >= 0))
+    throw Error(ErrorKind::study,
+                "a thickness is " + std::to_string(ascending[0]) + " A; it must not be negative");
+
+  std::vector<Computed> computed = representatives(state, incidence, reached.symmetries);
+  const double bytes = 16.0 * double(T + 6) * double(beams_.size()) * 2;
+  const long most = std::clamp(long(options.memory_MB * 1e6 / bytes), 1l, 48l);
+  std::vector<std::pair<std::vector<Computed>::iterator, long>> blocks;
+  split(computed.begin(), computed.end(), most, blocks);
+
+  std::vector<SeriesReport> work(blocks.size());
+  parallel_for(long(blocks.size()), [&](long number, int) {
+    const auto [begin, count] = blocks[number];
+    std::vector<Vec2> tilts;
+    for (long d = 0; d < count; ++d) tilts.push_back(begin[d].tilt);
+    std::vector<BlockWaves> waves(crystals.size());
+    std::vector<bool> by_eigen(crystals.size(), true);
+    // A layer's share of the wave: ways through it, and how often a method pays.
+    for (int c : used) {
+      waves[c] = block_waves(state, crystals[c], reached, tilts);
+      if (folded || options.method == BlochMethod::eigen) continue;
+      waves[c].spectrum = block_spectrum(state, crystals[c], reached, tilts, waves[c]);
+      double terms = 0, ways = 0;
+      for (int l = 0; l < int(state.layers.size()); ++l) {
+        if (state.layers[l].crystal != c) continue;
+        const double t = l == layer ? ascending.back() : state.layers[l].thickness;
+        const double once =
+            chebyshev_terms(1.01 * waves[c].spectrum.half_width() * electron::pi * t / waves[c].K);
+        const double starts = l > layer ? double(T) : 1;
+        terms += once * starts * (l > 0 && !absorbing && reached.is_real ? 2 : 1);
+        ways += l >= layer ? double(T) : 1;
+      }
+      by_eigen[c] = options.method != BlochMethod::exponential &&
+                    eigen_cost(double(n), reached.is_real, absorbing, ways) <
+                        exponential_cost(double(n), reached.is_real && !absorbing, terms, ways);
+    }
+    std::vector<std::vector<EigenDecomposition>> eigen(crystals.size());
+    for (int c : used)
+      for (long d = 0; by_eigen[c] && d < count; ++d) {
+        MatrixXcd H;
+        if (folded) {
+          H = crystal_wave(state, beams_, weak_, pairs_[c], potential[c], tilts[d]).H;
+          H *= waves[c].K;
+        } else {
+          H = crystals[c].U;
+          if (waves[c].block.scale.size() > 0) {
+            const VectorXd scale = waves[c].block.scale.col(d);
+            H = scale.asDiagonal() * H * scale.asDiagonal();
+          }
+          H *= waves[c].block.factor[d];
+          H.diagonal() += waves[c].block.diagonal.col(d).cast<complex>();
+        }
+        eigen[c].push_back(decompose(H, absorbing));
+      }
+    for (int c : used) work[number].eigen_directions += by_eigen[c] ? count : 0;
+    const auto cross = [&](int c, const std::vector<double>& t, const MatrixXcd& psi) {
+      std::vector<double> tau;
+      for (double thickness : t) tau.push_back(electron::pi * thickness / waves[c].K);
+      if (!by_eigen[c]) {
+        long columns = 0;
+        auto result =
+            exponentials(*crystals[c].block, waves[c].block, waves[c].spectrum, psi, tau, &columns);
+        work[number].flop += 2.0 * double(n) * double(n) * double(columns);
+        return result;
+      }
+      std::vector<MatrixXcd> result(t.size(), MatrixXcd(n, count));
+      for (long d = 0; d < count; ++d) {
+        const VectorXcd y = eigen[c][d].inverse * psi.col(d);
+        for (std::size_t k = 0; k < t.size(); ++k)
+          result[k].col(d) =
+              eigen[c][d].vectors *
+              (complex(0, tau[k]) * eigen[c][d].values).array().exp().matrix().cwiseProduct(y);
+      }
+      return result;
+    };
+
+    std::vector<MatrixXcd> psi(1, MatrixXcd::Zero(n, count));
+    psi[0].row(reached.zero).setOnes();
+    for (int l = 0; l < int(state.layers.size()); ++l) {
+      const int c = state.layers[l].crystal;
+      const std::vector<double> t =
+          l == layer ? ascending : std::vector<double>{state.layers[l].thickness};
+      std::vector<MatrixXcd> next;
+      for (const MatrixXcd& wave : psi)
+        for (MatrixXcd& out : cross(c, t, wave)) next.push_back(std::move(out));
+      for (std::size_t k = 0; k < next.size(); ++k)
+        for (long d = 0; d < count; ++d)
+          next[k].col(d) *=
+              phase((waves[c].wave[d].K_n - waves[c].wave[d].k0_n) * t[t.size() > 1 ? k : 0]);
+      psi = std::move(next);
+    }
+
+    // All beams and all directions that these stand for.
+    std::vector<std::size_t> directions;
+    for (long d = 0; d < count; ++d)
+      for (const Copy& copy : begin[d].copies) directions.push_back(copy.direction);
+    MatrixXcd out = MatrixXcd::Zero(beams_.size(), directions.size());
+    for (std::size_t k = 0; k < thicknesses.size(); ++k) {
+      const MatrixXcd& wave =
+          psi[std::lower_bound(ascending.begin(), ascending.end(), thicknesses[k]) -
+              ascending.begin()];
+      Index column = 0;
+      for (long d = 0; d < count; ++d)
+        for (const Copy& copy : begin[d].copies) {
+          for (Index g = 0; g < n; ++g)
+            out(reached.kept[g], column) = copy.symmetry
+                                               ? std::conj(copy.symmetry->phase[g]) *
+                                                     reached.gauge[copy.symmetry->image[g]] *
+                                                     wave(copy.symmetry->image[g], d)
+                                               : reached.gauge[g] * wave(g, d);
+          ++column;
+        }
+      sink(k, directions, out);
+    }
+  });
+  SeriesReport report{std::size_t(n), computed.size(), reached.is_real, 0, 0};
+  for (const SeriesReport& block : work) {
+    report.eigen_directions += block.eigen_directions / double(used.size());
+    report.flop += block.flop;
+  }
+  return report;
+}
+
+std::vector<MatrixXcd> Bloch::thickness_series(const State& state,
+                                               const std::vector<Vec2>& incidence, int layer,
+                                               const std::vector<double>& thicknesses,
+                                               const SeriesOptions& options) const {
+  std::vector<MatrixXcd> result(thicknesses.size(), MatrixXcd(beams_.size(), incidence.size()));
+  thickness_series(
+      state, incidence, layer, thicknesses,
+      [&](std::size_t k, const std::vector<std::size_t>& directions, const MatrixXcd& psi) {
+        for (std::size_t i = 0; i < directions.size(); ++i)
+          result[k].col(directions[i]) = psi.col(i);
+      },
+      options);
+  return result;
+}
+
+}  // namespace pendel
