@@ -179,8 +179,9 @@ double largest_difference(const Case& data, const Run& run, Potential potential)
     const VectorXcd psi =
         eigen.vectors *
         ((factor * eigen.values).array().exp() * eigen.inverse.col(zero).array()).matrix();
-    // The engine itself takes this potential to the same amplitudes.
-    if (potential == Potential::exact && i + 1 == data.thickness.size()) {
+    // The engine itself takes this potential to the same amplitudes; once per crystal will do.
+    if (run.program == "py4DSTEM" && potential == Potential::exact &&
+        i + 1 == data.thickness.size()) {
       ExitWaves waves;
       state.layers[0].thickness = data.thickness[i];
       engine.exit_waves(state, {{0, 0}}, {}, waves);
