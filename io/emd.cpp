@@ -58,21 +58,17 @@ void EmdWriter::branch(const std::string& name) {
   file_.attribute(root_ + "/" + name, "python_class", "Node");
 }
 
-void EmdWriter::array(const std::string& name, const Array& data, const std::string& units,
-                      const std::vector<EmdAxis>& axes, const std::string& note,
-                      hdf5::Stored stored) {
-  assert(axes.size() == data.rank());
+// A node of n-dimensional numbers, without them.
+void EmdWriter::node(const std::string& name, const std::string& python_class,
+                     const std::vector<EmdAxis>& axes, const std::string& note) {
   const auto slash = name.rfind('/');
   branch(slash == std::string::npos ? "" : name.substr(0, slash));
   const std::string node = root_ + "/" + name;
   file_.group(node);
   file_.attribute(node, "emd_group_type", "array");
-  file_.attribute(node, "python_class", "Array");
+  file_.attribute(node, "python_class", python_class);
   file_.attribute(node, "description", note);
-  file_.write(node + "/data", data, stored);
-  file_.attribute(node + "/data", "units", units);
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    assert(axes[i].values.size() == data.shape[i]);
     const std::string dim = node + "/dim" + std::to_string(i);
     Array values;
     values.values = stored_axis(axes[i].values);
@@ -83,14 +79,31 @@ void EmdWriter::array(const std::string& name, const Array& data, const std::str
   }
 }
 
-void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionary) {
+void EmdWriter::array(const std::string& name, const Array& data, const std::string& units,
+                      const std::vector<EmdAxis>& axes, const std::string& note,
+                      hdf5::Stored stored) {
+  assert(axes.size() == data.rank());
+  for (std::size_t i = 0; i < axes.size(); ++i) assert(axes[i].values.size() == data.shape[i]);
+  node(name, "Array", axes, note);
+  const std::string dataset = root_ + "/" + name + "/data";
+  file_.write(dataset, data, stored);
+  file_.attribute(dataset, "units", units);
+}
+
+void EmdWriter::datacube(const std::string& name, const std::vector<EmdAxis>& axes,
+                         const std::string& note) {
+  node(name, "DataCube", axes, note);
+}
+
+void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionary,
+                         const std::string& python_class) {
   const std::string bundle = root_ + "/metadatabundle", node = bundle + "/" + name;
   const bool first = !has_metadata_;
   file_.group(node);
   if (first) file_.attribute(bundle, "emd_group_type", "metadatabundle");
   has_metadata_ = true;
   file_.attribute(node, "emd_group_type", "metadata");
-  file_.attribute(node, "python_class", "Metadata");
+  file_.attribute(node, "python_class", python_class);
   for (const auto& [key, value] : dictionary) {
     const std::string item = node + "/" + key;
     if (const auto* number = std::get_if<double>(&value)) {

@@ -32,11 +32,19 @@ class EmdWriter {
   void array(const std::string& name, const Array& data, const std::string& units,
              const std::vector<EmdAxis>& axes, const std::string& note,
              hdf5::Stored stored = hdf5::Stored::float64);
-  void metadata(const std::string& name, const EmdDictionary& dictionary);
+  /// All of a py4DSTEM DataCube but its numbers, which a ScanWriter has.
+  void datacube(const std::string& name, const std::vector<EmdAxis>& axes, const std::string& note);
+  void metadata(const std::string& name, const EmdDictionary& dictionary,
+                const std::string& python_class = "Metadata");
   /// See hdf5::OutputFile::save.
   void save(const std::string& path) { file_.save(path); }
 
+  const std::string& root() const { return root_; }
+  const hdf5::OutputFile& file() const { return file_; }
+
  private:
+  void node(const std::string& name, const std::string& python_class,
+            const std::vector<EmdAxis>& axes, const std::string& note);
   void branch(const std::string& name);
 
   std::string root_;

@@ -163,13 +163,35 @@ std::string sha256_of_file(const std::string& path) {
   return hash.digest();
 }
 
-std::uint32_t crc32(const void* bytes, std::size_t count) {
-  std::uint32_t crc = 0xFFFFFFFFu;
-  const auto* byte = static_cast<const unsigned char*>(bytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    crc ^= byte[i];
+namespace {
+
+// tables[0]: the CRC of each byte; tables[n]: of that byte and n zeros behind it
+std::array<std::array<std::uint32_t, 256>, 8> crc_tables() {
+  std::array<std::array<std::uint32_t, 256>, 8> tables;
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    tables[0][i] = crc;
   }
+  for (int n = 1; n < 8; ++n)
+    for (std::uint32_t i = 0; i < 256; ++i)
+      tables[n][i] = tables[n - 1][i] >> 8 ^ tables[0][tables[n - 1][i] & 255];
+  return tables;
+}
+
+}  // namespace
+
+std::uint32_t crc32(const void* bytes, std::size_t count, std::uint32_t before) {
+  static const auto t = crc_tables();
+  std::uint32_t crc = ~before;
+  const auto* byte = static_cast<const unsigned char*>(bytes);
+  for (; count >= 8; count -= 8, byte += 8) {
+    crc ^= std::uint32_t(byte[0]) | std::uint32_t(byte[1]) << 8 | std::uint32_t(byte[2]) << 16 |
+           std::uint32_t(byte[3]) << 24;
+    crc = t[7][crc & 255] ^ t[6][crc >> 8 & 255] ^ t[5][crc >> 16 & 255] ^ t[4][crc >> 24] ^
+          t[3][byte[4]] ^ t[2][byte[5]] ^ t[1][byte[6]] ^ t[0][byte[7]];
+  }
+  for (; count > 0; --count, ++byte) crc = crc >> 8 ^ t[0][(crc ^ *byte) & 255];
   return ~crc;
 }
 

@@ -17,7 +17,7 @@ std::string sha256(const std::string& bytes);
 /// Of a file. Error (input) if it cannot be read.
 std::string sha256_of_file(const std::string& path);
 
-/// CRC-32 (polynomial 0xEDB88320, as in zip).
-std::uint32_t crc32(const void* bytes, std::size_t count);
+/// CRC-32 (polynomial 0xEDB88320, as in zip); `before`: of bytes that precede these.
+std::uint32_t crc32(const void* bytes, std::size_t count, std::uint32_t before = 0);
 
 }  // namespace pendel

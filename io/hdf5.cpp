@@ -4,31 +4,14 @@
 
 #include <algorithm>
 #include <fstream>
-#include <utility>
 
 #include "core/error.hpp"
 #include "io/files.hpp"
+#include "io/hdf5_handle.hpp"
 
 namespace pendel::hdf5 {
 
 namespace {
-
-// Owns one identifier of the library.
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&&) = delete;
-  operator hid_t() const { return id_; }
-  bool good() const { return id_ >= 0; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
 
 void be_silent() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
@@ -104,7 +87,9 @@ std::string attribute_text(hid_t object, const std::string& name) {
   return text_from(type, [&](hid_t memory, void* to) { return H5Aread(attribute, memory, to); });
 }
 
-hid_t stored_type(Stored stored) {
+}  // namespace
+
+long file_type(Stored stored) {
   switch (stored) {
     case Stored::float64:
       return H5T_IEEE_F64LE;
@@ -114,11 +99,13 @@ hid_t stored_type(Stored stored) {
       return H5T_STD_I32LE;
     case Stored::int64:
       return H5T_STD_I64LE;
+    case Stored::uint16:
+      return H5T_STD_U16LE;
+    case Stored::uint32:
+      return H5T_STD_U32LE;
   }
   return -1;
 }
-
-}  // namespace
 
 InputFile::InputFile(const std::string& path) : path_(path) {
   be_silent();
@@ -270,7 +257,7 @@ void OutputFile::write(const std::string& name, const Array& array, Stored store
     H5Pset_shuffle(creation);
     H5Pset_deflate(creation, 4);
   }
-  const Handle dataset = make_dataset(file_, name, stored_type(stored), space, creation);
+  const Handle dataset = make_dataset(file_, name, file_type(stored), space, creation);
   must(array.values.empty() || H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT,
                                         array.values.data()) >= 0,
        name);

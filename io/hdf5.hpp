@@ -42,7 +42,9 @@ class InputFile {
 };
 
 /// How numbers are stored.
-enum class Stored { float64, float32, int32, int64 };
+enum class Stored { float64, float32, int32, int64, uint16, uint32 };
+/// The library's identifier of it.
+long file_type(Stored stored);
 
 /// A file that is made in memory and reaches the disk whole or not at all.
 class OutputFile {
@@ -64,6 +66,9 @@ class OutputFile {
   /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing
   /// of it is left behind then.
   void save(const std::string& path);
+
+  /// The library's identifier.
+  long id() const { return file_; }
 
  private:
   long file_;

@@ -26,6 +26,7 @@ BOOST_AUTO_TEST_CASE(sha256_vectors) {
 
 BOOST_AUTO_TEST_CASE(crc32_vector) {
   BOOST_TEST(crc32("123456789", 9) == 0xCBF43926u);  // the check value of this CRC
+  BOOST_TEST(crc32("456789", 6, crc32("123", 3)) == 0xCBF43926u);
 }
 
 BOOST_AUTO_TEST_CASE(sha256_of_a_file) {
