@@ -19,6 +19,9 @@ constexpr double boundary_tolerance = 1e-6;
 constexpr double same_position = 1e-7;
 // Atoms that are multiplied out at once: bounds the work space.
 constexpr int atoms_at_once = 512;
+// Interpolation of form factors: inner-shell absorption varies from 5e-4 1/Å on.
+constexpr int k_nodes = 128;
+constexpr double k_scale = 1e-3;
 
 /// Frequencies 0, 1/length, ... within the band limit; rounding must not decide about the last.
 int frequencies(const WaveGrid& grid, double length) {
@@ -53,7 +56,19 @@ PENDEL_CLONES void harmonics(double turns, double weight, int count, double* cos
   }
 }
 
+/// to += factor * sums for each of the four blocks of sums.
+void add_product(const Eigen::ArrayXXd& factor, const Eigen::MatrixXd& sums, Eigen::ArrayXXd& to) {
+  const Eigen::Index nx = factor.rows(), ny = factor.cols();
+  for (Eigen::Index y : {Eigen::Index(0), ny})
+    for (Eigen::Index x : {Eigen::Index(0), nx})
+      to.block(x, y, nx, ny) += factor * sums.block(x, y, nx, ny).array();
+}
+
 }  // namespace
+
+int slice_count(double depth, double slice_A) {
+  return std::max(1, int(std::ceil(depth / slice_A - boundary_tolerance)));
+}
 
 SlicedPotential::SlicedPotential(const AtomicModel& model, const WaveGrid& grid, double energy_keV,
                                  const SlicedPotentialOptions& options)
@@ -72,19 +87,12 @@ SlicedPotential::SlicedPotential(const AtomicModel& model, const WaveGrid& grid,
     throw Error(ErrorKind::study, "the box is " + std::to_string(model.box.z()) +
                                       " A deep and slices " + std::to_string(options.slice_A) +
                                       " A; both must be above 0");
-  const int slices =
-      std::max(1, int(std::ceil(model.box.z() / options.slice_A - boundary_tolerance)));
+  const int slices = slice_count(model.box.z(), options.slice_A);
   dz_ = model.box.z() / slices;
   first_.resize(slices);
   sort_atoms(model);
   make_factors(options);
-  std::vector<int> distinct;
-  for (int slice = 0; slice < slices; ++slice) {
-    const auto same = std::find_if(distinct.begin(), distinct.end(),
-                                   [&](int other) { return same_atoms(slice, other); });
-    first_[slice] = same == distinct.end() ? slice : *same;
-    if (same == distinct.end()) distinct.push_back(slice);
-  }
+  find_repetitions();
 }
 
 void SlicedPotential::sort_atoms(const AtomicModel& model) {
@@ -93,7 +101,7 @@ void SlicedPotential::sort_atoms(const AtomicModel& model) {
     if (!atom.position.allFinite())
       throw Error(ErrorKind::study, "an atom has a position that is not a number");
     if (kind_of.insert({{atom.Z, atom.B}, int(kinds_.size())}).second)
-      kinds_.push_back({atom.Z, atom.B, {}, {}});
+      kinds_.push_back({atom.Z, atom.B, {}, {}, {}, {}});
   }
   const int kinds = int(kinds_.size());
   struct Place {
@@ -121,6 +129,25 @@ void SlicedPotential::sort_atoms(const AtomicModel& model) {
   for (std::size_t i = 1; i < start_.size(); ++i) start_[i] += start_[i - 1];
 }
 
+void SlicedPotential::find_repetitions() {
+  std::vector<int> distinct, content(slices());
+  for (int slice = 0; slice < slices(); ++slice) {
+    const auto same = std::find_if(distinct.begin(), distinct.end(),
+                                   [&](int other) { return same_atoms(slice, other); });
+    content[slice] = same == distinct.end() ? slice : *same;
+    if (same == distinct.end()) distinct.push_back(slice);
+  }
+  // Slices are the same if all are that lie within reach; what is outside is like nothing else, for
+  // no potential crosses the faces of the specimen.
+  std::map<std::vector<int>, int> seen;
+  for (int slice = 0; slice < slices(); ++slice) {
+    std::vector<int> around;
+    for (int other = slice - reach_; other <= slice + reach_; ++other)
+      around.push_back(other < 0 || other >= slices() ? -1 : content[other]);
+    first_[slice] = seen.insert({around, slice}).first->second;
+  }
+}
+
 bool SlicedPotential::same_atoms(int slice, int other) const {
   const int kinds = int(kinds_.size());
   const int *a = &start_[slice * kinds], *b = &start_[other * kinds];
@@ -136,8 +163,10 @@ bool SlicedPotential::same_atoms(int slice, int other) const {
         return p.position.x() < low;
       });
       for (; partner != end && partner->position.x() <= x + same_position; ++partner) {
-        const double dy = std::remainder(partner->position.y() - atom.position.y(), grid_.ly);
-        if (taken[partner - begin] || std::abs(dy) > same_position ||
+        const Vec3 apart = partner->position - atom.position;
+        const double dy = std::remainder(apart.y(), grid_.ly);
+        const double dz = reach_ == 0 ? 0 : apart.z() - (other - slice) * dz_;
+        if (taken[partner - begin] || std::max(std::abs(dy), std::abs(dz)) > same_position ||
             partner->occupancy != atom.occupancy)
           continue;
         taken[partner - begin] = 1;
@@ -168,29 +197,58 @@ void SlicedPotential::make_factors(const SlicedPotentialOptions& options) {
   // U = γ/(πΩ) f_e T becomes a phase πλU dz.
   const double elastic = electron::gamma(energy_keV_) * lambda / area;
   const double absorptive = options.absorption_strength * pi * lambda / area;
-  const double limit2 = std::pow(grid_.band_limit() * (1 + 1e-9), 2);
+  const double limit = grid_.band_limit() * (1 + 1e-9);
+
+  // Functions of |k| that are expensive are interpolated; (k nodes, any number).
+  const GradedNodes nodes(k_nodes, k_scale, limit);
+  Eigen::MatrixXd radial(k_nodes, 0);
+  std::vector<Eigen::ArrayXXd*> targets;
+  const auto interpolate = [&](const Eigen::MatrixXd& columns, auto target_of) {
+    radial.conservativeResize(Eigen::NoChange, radial.cols() + columns.cols());
+    radial.rightCols(columns.cols()) = columns;
+    for (int i = 0; i < columns.cols(); ++i) targets.push_back(target_of(i));
+  };
   for (Kind& kind : kinds_) {
+    const auto f = [&](double k) {
+      return scattering_factor(potential.table, kind.Z, k) * std::exp(-kind.B * k * k / 4);
+    };
     kind.elastic.setZero(count_x_, count_y_);
-    if (weickenmeier_kohl) kind.absorptive.setZero(count_x_, count_y_);
     for (int j = 0; j < count_y_; ++j)
       for (int i = 0; i < count_x_; ++i) {
-        const double k2 = std::pow(i / grid_.lx, 2) + std::pow(j / grid_.ly, 2);
-        if (k2 > limit2) break;
-        const double k = std::sqrt(k2);
-        kind.elastic(i, j) =
-            elastic * scattering_factor(potential.table, kind.Z, k) * std::exp(-kind.B * k2 / 4);
-        if (!weickenmeier_kohl) continue;
-        const AbsorptiveFactor f =
-            weickenmeier_kohl_absorption(kind.Z, k, kind.B / (8 * pi * pi), energy_keV_);
-        kind.absorptive(i, j) =
-            absorptive * (potential.core * f.core + potential.phonon * f.phonon);
+        const double k = std::hypot(i / grid_.lx, j / grid_.ly);
+        if (k > limit) break;
+        kind.elastic(i, j) = elastic * f(k);
       }
+    if (weickenmeier_kohl) {
+      Eigen::VectorXd values(k_nodes);
+      for (int i = 0; i < k_nodes; ++i) {
+        const AbsorptiveFactor factor = weickenmeier_kohl_absorption(
+            kind.Z, nodes.points()[i], kind.B / (8 * pi * pi), energy_keV_);
+        values[i] = absorptive * (potential.core * factor.core + potential.phonon * factor.phonon);
+      }
+      interpolate(values, [&](int) { return &kind.absorptive; });
+    }
+    if (options.projection == Projection::finite) {
+      kind.profile.emplace(f, nodes);
+      kind.profile_factors.resize(kind.profile->rank());
+      interpolate(kind.profile->factors(), [&](int r) { return &kind.profile_factors[r]; });
+      reach_ = std::max(reach_, int(kind.profile->reach() / dz_) + 1);
+    }
   }
+  for (Eigen::ArrayXXd* target : targets) target->setZero(count_x_, count_y_);
+  for (int j = 0; j < count_y_ && !targets.empty(); ++j)
+    for (int i = 0; i < count_x_; ++i) {
+      const double k = std::hypot(i / grid_.lx, j / grid_.ly);
+      if (k > limit) break;
+      const Eigen::RowVectorXd values = nodes.weights(k).transpose() * radial;
+      for (std::size_t t = 0; t < targets.size(); ++t) (*targets[t])(i, j) = values[t];
+    }
+  for (Kind& kind : kinds_)
+    for (Eigen::ArrayXXd& factor : kind.profile_factors) factor *= kind.elastic;
 }
 
-void SlicedPotential::structure_sums(const Atom* begin, const Atom* end,
-                                     Eigen::MatrixXd& sums) const {
-  sums.setZero(2 * count_x_, 2 * count_y_);
+Eigen::MatrixXd SlicedPotential::structure_sums(const Atom* begin, const Atom* end) const {
+  Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(2 * count_x_, 2 * count_y_);
   Eigen::MatrixXd along_x, along_y;
   for (; begin != end; begin += along_x.cols()) {
     const int count = int(std::min<std::ptrdiff_t>(end - begin, atoms_at_once));
@@ -203,6 +261,34 @@ void SlicedPotential::structure_sums(const Atom* begin, const Atom* end,
       harmonics(r.y() / grid_.ly, 1, count_y_, y, y + count_y_);
     }
     gemm(along_x, along_y.transpose(), sums, 1);
+  }
+  return sums;
+}
+
+void SlicedPotential::add_across_faces(int slice, int kind, Eigen::ArrayXXd& sum) const {
+  // Between the faces f and f + 1 lies all of the atoms there, plus D_{f+1} − D_f, where
+  // D_f = Σ_j ± P(|z_j − z_f|), + for atoms behind the face f.
+  const DepthProfile& profile = *kinds_[kind].profile;
+  const int kinds = int(kinds_.size());
+  std::vector<Atom> atoms;
+  std::vector<Eigen::VectorXd> shares;
+  for (int own = std::max(0, slice - reach_); own <= std::min(slices() - 1, slice + reach_); ++own)
+    for (int i = start_[own * kinds + kind]; i < start_[own * kinds + kind + 1]; ++i) {
+      Eigen::VectorXd share = Eigen::VectorXd::Zero(profile.rank());
+      for (int face : {slice, slice + 1}) {
+        if (face == 0 || face == slices()) continue;
+        const double sign = (own >= face) == (face == slice + 1) ? 1 : -1;
+        share += sign * profile.shares(std::abs(atoms_[i].position.z() - face * dz_));
+      }
+      if (share.isZero(0)) continue;
+      atoms.push_back(atoms_[i]);
+      shares.push_back(atoms_[i].occupancy * share);
+    }
+  if (atoms.empty()) return;
+  for (int r = 0; r < profile.rank(); ++r) {
+    for (std::size_t i = 0; i < atoms.size(); ++i) atoms[i].occupancy = shares[i][r];
+    add_product(kinds_[kind].profile_factors[r],
+                structure_sums(atoms.data(), atoms.data() + atoms.size()), sum);
   }
 }
 
@@ -230,13 +316,16 @@ void SlicedPotential::evaluate(int slice, std::vector<double>& elastic,
   Eigen::ArrayXXd sum = Eigen::ArrayXXd::Zero(2 * count_x_, 2 * count_y_);
   Eigen::ArrayXXd sum_absorptive;
   if (two) sum_absorptive = sum;
-  Eigen::MatrixXd sums;
-  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
-    const int* range = &start_[slice * kinds_.size() + kind];
-    if (range[0] == range[1]) continue;
-    structure_sums(atoms_.data() + range[0], atoms_.data() + range[1], sums);
-    sum += kinds_[kind].elastic.replicate(2, 2) * sums.array();
-    if (two) sum_absorptive += kinds_[kind].absorptive.replicate(2, 2) * sums.array();
+  const int kinds = int(kinds_.size());
+  for (int kind = 0; kind < kinds; ++kind) {
+    const int* range = &start_[slice * kinds + kind];
+    if (range[0] < range[1]) {
+      const Eigen::MatrixXd sums =
+          structure_sums(atoms_.data() + range[0], atoms_.data() + range[1]);
+      add_product(kinds_[kind].elastic, sums, sum);
+      if (two) add_product(kinds_[kind].absorptive, sums, sum_absorptive);
+    }
+    if (kinds_[kind].profile) add_across_faces(slice, kind, sum);
   }
   synthesize(sum, elastic);
   absorptive.clear();

@@ -4,11 +4,13 @@
 // [rad], from the atoms' form factors by Fourier synthesis: exact for the grid's plane waves with
 // |k| up to the band limit, nothing above it. The mean inner potential (k = 0) is in it.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "core/fft.hpp"
 #include "crystal/structure_factor.hpp"
 #include "sim/atomic_model.hpp"
+#include "sim/depth_profile.hpp"
 #include "sim/wave_grid.hpp"
 
 namespace pendel {
@@ -16,7 +18,10 @@ namespace pendel {
 /// How an atom is shared among slices.
 enum class Projection {
   infinite,  ///< its whole potential acts in the slice where its centre is
-  finite     ///< every slice gets the part of the potential that lies in it
+  /// Every slice gets the part of the elastic potential that lies in it; what sticks out of the box
+  /// is in the first or last slice, so that the sum over slices is the same. The absorptive
+  /// potential of Weickenmeier and Kohl, much narrower than a slice, stays with the centre.
+  finite
 };
 
 struct SlicedPotentialOptions {
@@ -26,9 +31,13 @@ struct SlicedPotentialOptions {
   double absorption_strength = 1;
 };
 
+/// How many equal slices no thicker than `slice_A` a depth [Å] needs, a millionth of a slice being
+/// rounded away.
+int slice_count(double depth, double slice_A);
+
 class SlicedPotential {
  public:
-  /// Slices are equal: ceil(box.z / slice_A) of them, a millionth of a slice being rounded away.
+  /// Slices are equal: slice_count(box.z, slice_A) of them.
   /// An atom is in slice floor(z / slice_thickness), those within a millionth of a slice below a
   /// boundary being above it; outside the box it is in the first or last slice. Error (study) if
   /// the grid is not the model's box, (input) if an element is not in the table.
@@ -48,25 +57,31 @@ class SlicedPotential {
   void evaluate(int slice, std::vector<double>& elastic, std::vector<double>& absorptive) const;
 
  private:
-  /// The phase [rad] that one atom adds to a plane wave; (kx >= 0, ky >= 0), both below the band
-  /// limit. Absorptive: only of Absorption::weickenmeier_kohl.
+  /// Atoms of one element and B. Factors are the phase [rad] that one of them adds to a plane wave;
+  /// (kx >= 0, ky >= 0), both below the band limit.
   struct Kind {
     int Z;
     double B;
-    Eigen::ArrayXXd elastic, absorptive;
+    Eigen::ArrayXXd elastic, absorptive;  // absorptive: of Weickenmeier and Kohl only
+    std::optional<DepthProfile> profile;  // of finite projection only
+    std::vector<Eigen::ArrayXXd> profile_factors;
   };
   void sort_atoms(const AtomicModel& model);
   void make_factors(const SlicedPotentialOptions& options);
-  /// Whether two slices hold the same atoms, in any order.
+  void find_repetitions();
+  /// Whether two slices hold the same atoms, in any order; at the same depth too, if that counts.
   bool same_atoms(int slice, int other) const;
   /// Σ_j occ_j times {cos, sin}(2π kx x) {cos, sin}(2π ky y); four blocks of the shape of a factor.
-  void structure_sums(const Atom* begin, const Atom* end, Eigen::MatrixXd& sums) const;
+  Eigen::MatrixXd structure_sums(const Atom* begin, const Atom* end) const;
+  /// Adds what atoms of a kind have on the other side of the faces of a slice.
+  void add_across_faces(int slice, int kind, Eigen::ArrayXXd& sum) const;
   void synthesize(const Eigen::ArrayXXd& sums, std::vector<double>& field) const;
 
   WaveGrid grid_;
   double energy_keV_ = 0, dz_ = 0;
   bool absorbing_ = false;
   double proportional_ = 0;  // absorptive over elastic, where it is that simple
+  int reach_ = 0;            // how many slices further than its own an atom is felt
   int count_x_ = 0, count_y_ = 0;
   std::vector<Kind> kinds_;
   std::vector<Atom> atoms_;  // by slice, then kind, then x
