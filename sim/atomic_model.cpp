@@ -46,7 +46,7 @@ double wrapped(double x, double length) {
   return inside < length * (1 - 1e-14) ? inside : 0;
 }
 
-/// Finalizer of splitmix64 (Steele, Lea & Flood 2014): a bijection without visible structure.
+/// Finalizer of splitmix64: a bijection without visible structure. [Steele2014]
 std::uint64_t mixed(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;

@@ -23,9 +23,9 @@ constexpr int atoms_at_once = 512;
 constexpr int k_nodes = 128;
 constexpr double k_scale = 1e-3;
 
-/// Frequencies 0, 1/length, ... within the band limit; rounding must not decide about the last.
+/// Frequencies 0, 1/length, ... within the band limit.
 int frequencies(const WaveGrid& grid, double length) {
-  return int(std::floor(grid.band_limit() * length * (1 + 1e-9))) + 1;
+  return int(std::floor(grid.band_limit() * length)) + 1;
 }
 
 /// weight * cos and sin of 2π n turns, n < count.
@@ -197,7 +197,7 @@ void SlicedPotential::make_factors(const SlicedPotentialOptions& options) {
   // U = γ/(πΩ) f_e T becomes a phase πλU dz.
   const double elastic = electron::gamma(energy_keV_) * lambda / area;
   const double absorptive = options.absorption_strength * pi * lambda / area;
-  const double limit = grid_.band_limit() * (1 + 1e-9);
+  const double limit = grid_.band_limit();
 
   // Functions of |k| that are expensive are interpolated; (k nodes, any number).
   const GradedNodes nodes(k_nodes, k_scale, limit);
