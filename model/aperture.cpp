@@ -68,4 +68,21 @@ int disk_aperture_degree(double semiangle, double g, double thickness) {
   return 7 + 2 * int(std::ceil(phase - 8));
 }
 
+Aperture hollow_cone(double semiangle, double g, double thickness) {
+  Aperture aperture;
+  const int count = semiangle > 0 ? 16 + int(4 * pi * g * semiangle * thickness) : 1;
+  add_ring(aperture, semiangle, count, 0, 1.0 / count);
+  return aperture;
+}
+
+Aperture combined(const Aperture& a, const Aperture& b) {
+  Aperture sum;
+  for (std::size_t i = 0; i < a.offsets.size(); ++i)
+    for (std::size_t j = 0; j < b.offsets.size(); ++j) {
+      sum.offsets.push_back(a.offsets[i] + b.offsets[j]);
+      sum.weights.push_back(a.weights[i] * b.weights[j]);
+    }
+  return sum;
+}
+
 }  // namespace pendel

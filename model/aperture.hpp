@@ -21,4 +21,11 @@ Aperture disk_aperture(double semiangle, int degree);
 /// (docs/accuracy.md).
 int disk_aperture_degree(double semiangle, double g, double thickness);
 
+/// Mean over the azimuth of a cone of this semi-angle [rad] (precession): evenly spaced directions,
+/// whose error falls exponentially; their number follows from the phase 2π g φ t as above.
+Aperture hollow_cone(double semiangle, double g, double thickness);
+
+/// Mean over both: every sum of an offset of each.
+Aperture combined(const Aperture& a, const Aperture& b);
+
 }  // namespace pendel

@@ -20,4 +20,9 @@ inline void exit_waves(const Engine& engine, const State& state, const std::vect
   std::visit([&](const auto& e) { e.exit_waves(state, incidence, tangents, waves); }, engine);
 }
 
+/// Bloch::thickness_series for any engine: exit amplitudes of many incident directions with layer
+/// `layer` as thick as each of `thicknesses` in turn; see there for `sink`.
+void thickness_series(const Engine& engine, const State& state, const std::vector<Vec2>& incidence,
+                      int layer, const std::vector<double>& thicknesses, const SeriesSink& sink);
+
 }  // namespace pendel

@@ -1,6 +1,7 @@
 #include "studies/engine.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/error.hpp"
 
@@ -75,19 +76,23 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
   return {Bloch(state, beams_from_hkl(state, all), bloch), index};
 }
 
-std::vector<EngineOptions> refinements(const State& state, const EngineOptions& options) {
-  EngineOptions wider = options, thinner = options;
-  wider.g_max_invA *= 1.25;
-  thinner.slice_A /= 8;
-  switch (engine_kind(state, options)) {
-    case EngineKind::splitstep:
-      return {wider, thinner};
-    case EngineKind::bloch:
-      wider.sg_max_invA *= 1.5;
-      return {wider};
-    default:
-      return {};
-  }
+std::vector<Refinement> refinements(const State& state, const EngineOptions& options) {
+  std::vector<Refinement> list;
+  const auto refine = [&](const std::string& key, double EngineOptions::*member, double factor) {
+    Refinement refined{"", options};
+    refined.engine.*member *= factor;
+    char text[80];
+    std::snprintf(text, sizeof text, "%s %.4g -> %.4g", key.c_str(), options.*member,
+                  refined.engine.*member);
+    refined.what = text;
+    list.push_back(refined);
+  };
+  const EngineKind kind = engine_kind(state, options);
+  if (kind == EngineKind::kinematical) return list;
+  refine("g_max_invA", &EngineOptions::g_max_invA, 1.25);
+  if (kind == EngineKind::splitstep) refine("slice_A", &EngineOptions::slice_A, 0.125);
+  if (kind == EngineKind::bloch) refine("sg_max_invA", &EngineOptions::sg_max_invA, 1.5);
+  return list;
 }
 
 std::string engine_summary(const State& state, const EngineOptions& options) {

@@ -23,7 +23,11 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
 
 /// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick
 /// and a larger grid, or more beams; none for the kinematical engine, which discretises nothing.
-std::vector<EngineOptions> refinements(const State& state, const EngineOptions& options);
+struct Refinement {
+  std::string what;  ///< "g_max_invA 4 -> 5"
+  EngineOptions engine;
+};
+std::vector<Refinement> refinements(const State& state, const EngineOptions& options);
 
 /// "splitstep, lobato, absorption none, |g| <= 4 1/Å".
 std::string engine_summary(const State& state, const EngineOptions& options);

@@ -184,16 +184,16 @@ Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
   std::vector<std::size_t> usable;
   for (std::size_t i = 0; i < fits.size(); ++i)
     if (fits[i].status == FitStatus::converged) usable.push_back(i);
-  const std::vector<EngineOptions> finer = refinements(model.base(), engine);
+  const std::vector<Refinement> finer = refinements(model.base(), engine);
   if (finer.empty() || usable.empty()) return Eigen::VectorXd::Constant(n + 2, std::nan(""));
 
   std::vector<Hkl> disks;
   for (const int row : model.rows()) disks.push_back(beams(model.engine()).hkl[std::size_t(row)]);
   const std::size_t count = std::min(usable.size(), most_positions);
   Eigen::VectorXd square = Eigen::VectorXd::Zero(n + 2);
-  for (const EngineOptions& fine : finer) {
+  for (const Refinement& fine : finer) {
     const auto simulator =
-        std::make_shared<const Engine>(make_engine(model.base(), disks, fine).engine);
+        std::make_shared<const Engine>(make_engine(model.base(), disks, fine.engine).engine);
     const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(),
                                    model.semiangle(), model.aperture_degree());
     std::vector<Eigen::VectorXd> shifts(count);

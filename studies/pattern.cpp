@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "io/checkpoint.hpp"
 #include "model/aperture.hpp"
 #include "studies/engine.hpp"
 #include "studies/interrupt.hpp"
@@ -42,7 +42,7 @@ struct Plan {
   std::vector<Vec2> tilts;          // rad
   std::vector<Hkl> hkl;
   EngineWithBeams engine;
-  Aperture aperture;
+  Aperture illumination;  // its axis is no part of it, unless it is all of it
 
   explicit Plan(const PatternStudy& study)
       : specimen(build_specimen(study.crystals, study.specimen, study.beam, study.engine)),
@@ -54,11 +54,99 @@ struct Plan {
     if (thicknesses.empty()) thicknesses.push_back(specimen.state.layers[layer].thickness);
     State thickest = specimen.state;
     thickest.layers[layer].thickness = *std::max_element(thicknesses.begin(), thicknesses.end());
-    const double semiangle = study.beam.semiangle_mrad * 1e-3;
-    aperture = disk_aperture(semiangle, disk_aperture_degree(semiangle, study.pattern.g_max_invA,
-                                                             total_thickness(thickest)));
+    const double semiangle = study.beam.semiangle_mrad * 1e-3, g = study.pattern.g_max_invA,
+                 thickness = total_thickness(thickest);
+    illumination = combined(disk_aperture(semiangle, disk_aperture_degree(semiangle, g, thickness)),
+                            hollow_cone(study.pattern.precession_mrad * 1e-3, g, thickness));
+  }
+  // Amplitudes of the axis, then of every offset of the illumination.
+  std::vector<Vec2> directions() const {
+    std::vector<Vec2> offsets = {Vec2::Zero()};
+    if (illumination.offsets.size() > 1)
+      offsets.insert(offsets.end(), illumination.offsets.begin(), illumination.offsets.end());
+    return offsets;
   }
 };
+
+// One tilt's (thickness, beam) intensities, and real and imaginary parts on the axis.
+struct TiltPatterns {
+  std::size_t size;  // thicknesses × beams
+  std::vector<double> values;
+  explicit TiltPatterns(std::size_t size_) : size(size_), values(3 * size_) {}
+  double& intensity(std::size_t i) { return values[i]; }
+  double& real(std::size_t i) { return values[size + i]; }
+  double& imaginary(std::size_t i) { return values[2 * size + i]; }
+};
+
+// Patterns of some tilts (offsets to the state's). The sum over the illumination has a fixed order.
+std::vector<TiltPatterns> calculate(const Plan& plan, const EngineWithBeams& engine,
+                                    const std::vector<Vec2>& tilts) {
+  const std::vector<Vec2> offsets = plan.directions();
+  const std::size_t count = plan.hkl.size(), thicknesses = plan.thicknesses.size();
+  std::vector<Vec2> incidence;
+  for (const Vec2& tilt : tilts)
+    for (const Vec2& offset : offsets) incidence.push_back(tilt + offset);
+
+  std::vector<MatrixXcd> psi(thicknesses, MatrixXcd(count, incidence.size()));
+  thickness_series(
+      engine.engine, plan.specimen.state, incidence, plan.layer, plan.thicknesses,
+      [&](std::size_t t, const std::vector<std::size_t>& directions, const MatrixXcd& waves) {
+        if (interrupted())
+          throw Error(ErrorKind::interrupted,
+                      "interrupted; --resume continues with the tilts that are done");
+        for (std::size_t d = 0; d < directions.size(); ++d)
+          for (std::size_t i = 0; i < count; ++i)
+            psi[t](long(i), long(directions[d])) = waves(engine.index[i], long(d));
+      });
+
+  std::vector<TiltPatterns> patterns(tilts.size(), TiltPatterns(thicknesses * count));
+  for (std::size_t tilt = 0; tilt < tilts.size(); ++tilt)
+    for (std::size_t t = 0; t < thicknesses; ++t)
+      for (std::size_t i = 0; i < count; ++i) {
+        const complex* of_beam = &psi[t](long(i), long(tilt * offsets.size()));
+        const std::size_t at = t * count + i;
+        patterns[tilt].real(at) = of_beam[0].real();
+        patterns[tilt].imaginary(at) = of_beam[0].imag();
+        double sum = offsets.size() == 1 ? std::norm(of_beam[0]) : 0;
+        for (std::size_t q = 1; q < offsets.size(); ++q)
+          sum += plan.illumination.weights[q - 1] * std::norm(of_beam[long(q * count)]);
+        patterns[tilt].intensity(at) = sum;
+      }
+  return patterns;
+}
+
+// Largest change of an intensity when the engine is refined, at a few tilts.
+struct Certificate {
+  std::vector<std::string> what;
+  std::vector<double> largest, R1;
+};
+
+Certificate certify(const PatternStudy& study, const Plan& plan) {
+  Certificate certificate;
+  if (study.pattern.certificate_tilts == 0) return certificate;
+  const std::size_t count =
+      std::min(plan.tilts.size(), std::size_t(study.pattern.certificate_tilts));
+  std::vector<Vec2> tilts;
+  for (std::size_t k = 0; k < count; ++k)
+    tilts.push_back(plan.tilts[(2 * k + 1) * plan.tilts.size() / (2 * count)]);
+  std::vector<TiltPatterns> reference = calculate(plan, plan.engine, tilts);
+  for (const Refinement& refinement : refinements(plan.specimen.state, study.engine)) {
+    std::vector<TiltPatterns> refined =
+        calculate(plan, make_engine(plan.specimen.state, plan.hkl, refinement.engine), tilts);
+    double largest = 0, difference = 0, sum = 0;
+    for (std::size_t k = 0; k < tilts.size(); ++k)
+      for (std::size_t i = 0; i < reference[k].size; ++i) {
+        const double change = std::abs(refined[k].intensity(i) - reference[k].intensity(i));
+        largest = std::max(largest, change);
+        difference += change;
+        sum += reference[k].intensity(i);
+      }
+    certificate.what.push_back(refinement.what);
+    certificate.largest.push_back(largest);
+    certificate.R1.push_back(difference / sum);
+  }
+  return certificate;
+}
 
 Array beam_table(const Beams& beams, const std::vector<int>& index, bool indices) {
   Array table({index.size(), 3});
@@ -103,7 +191,7 @@ void PatternStudy::run(RunContext& context) const {
   context.say("pattern: " + std::to_string(plan.hkl.size()) + " beams, " +
               std::to_string(plan.thicknesses.size()) + " thicknesses, " +
               std::to_string(plan.tilts.size()) + " tilts, " +
-              std::to_string(plan.aperture.offsets.size()) + " directions in the aperture");
+              std::to_string(plan.illumination.offsets.size()) + " directions in the illumination");
   if (!context.begin()) return;
 
   const std::size_t tilts = plan.tilts.size(), thicknesses = plan.thicknesses.size(),
@@ -112,28 +200,47 @@ void PatternStudy::run(RunContext& context) const {
   std::vector<std::size_t> shape = {thicknesses, count};
   if (series) shape.insert(shape.begin(), tilts);
   Array intensity(shape), real(shape), imaginary(shape);
-
-  // One job per tilt and thickness. The axis of the illumination comes first; its amplitude is
-  // kept.
-  Progress progress("pattern", long(tilts * thicknesses), context.quiet);
-  parallel_for(long(tilts * thicknesses), [&](long job, int) {
-    if (interrupted()) throw Error(ErrorKind::interrupted, "interrupted; nothing is written");
-    State state = plan.specimen.state;
-    state.layers[plan.layer].thickness = plan.thicknesses[job % thicknesses];
-    state.beam_tilt += plan.tilts[job / thicknesses];
-    std::vector<Vec2> incidence = {Vec2::Zero()};
-    incidence.insert(incidence.end(), plan.aperture.offsets.begin(), plan.aperture.offsets.end());
-    ExitWaves waves;
-    exit_waves(plan.engine.engine, state, incidence, {}, waves);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto psi = waves.psi.row(plan.engine.index[i]);
-      real(job, i) = psi[0].real();
-      imaginary(job, i) = psi[0].imag();
-      for (std::size_t q = 0; q < plan.aperture.offsets.size(); ++q)
-        intensity(job, i) += plan.aperture.weights[q] * std::norm(psi[q + 1]);
+  const auto keep = [&](std::size_t tilt, TiltPatterns& patterns) {
+    for (std::size_t i = 0; i < patterns.size; ++i) {
+      intensity.values[tilt * patterns.size + i] = patterns.intensity(i);
+      real.values[tilt * patterns.size + i] = patterns.real(i);
+      imaginary.values[tilt * patterns.size + i] = patterns.imaginary(i);
     }
-    progress.advance();
-  });
+  };
+
+  if (!context.resume && Checkpoint::exists(context.partial()))
+    context.say("an interrupted run left " + context.partial() +
+                "; this run begins anew (--resume would continue it)");
+  Checkpoint checkpoint(context.partial(), context.fingerprint(), 3 * thicknesses * count,
+                        context.resume);
+  std::vector<std::size_t> to_do;
+  for (std::size_t tilt = 0; tilt < tilts; ++tilt) {
+    const auto done = checkpoint.rows().find(tilt);
+    if (done == checkpoint.rows().end()) {
+      to_do.push_back(tilt);
+    } else {
+      TiltPatterns patterns(thicknesses * count);
+      patterns.values = done->second;
+      keep(tilt, patterns);
+    }
+  }
+  // Tilts go together, as many as 256 MB of amplitudes hold: they share work.
+  const std::size_t directions = plan.directions().size();
+  const std::size_t together = std::clamp<std::size_t>(
+      std::size_t(256e6) / (sizeof(complex) * thicknesses * count * directions), 1, 4096);
+  Progress progress("pattern", long(to_do.size()), context.quiet);
+  for (std::size_t first = 0; first < to_do.size(); first += together) {
+    const std::size_t some = std::min(together, to_do.size() - first);
+    std::vector<Vec2> block;
+    for (std::size_t k = 0; k < some; ++k) block.push_back(plan.tilts[to_do[first + k]]);
+    std::vector<TiltPatterns> patterns = calculate(plan, plan.engine, block);
+    for (std::size_t k = 0; k < some; ++k) {
+      checkpoint.append(to_do[first + k], patterns[k].values);
+      keep(to_do[first + k], patterns[k]);
+    }
+    progress.advance(long(some));
+  }
+  const Certificate certificate = certify(*this, plan);
 
   EmdWriter result("pendel");
   const EmdAxis beam_axis = index_axis("beam", count);
@@ -158,8 +265,24 @@ void PatternStudy::run(RunContext& context) const {
   result.array("beam_tilt", tilt_table, "mrad",
                {index_axis("tilt", tilts), index_axis("component", 2)},
                "direction of the incident beam, lab x and y, the crystal fixed");
+  if (!certificate.what.empty()) {
+    EmdDictionary metadata = {{"refined", certificate.what}};
+    for (std::size_t i = 0; i < certificate.what.size(); ++i) {
+      metadata.push_back({"largest_change_" + std::to_string(i + 1), certificate.largest[i]});
+      metadata.push_back({"R1_" + std::to_string(i + 1), certificate.R1[i]});
+    }
+    result.metadata("certificate", metadata);
+  }
   context.save(result);
+  Checkpoint::remove(context.partial());
 
+  for (std::size_t i = 0; i < certificate.what.size(); ++i) {
+    char line[200];
+    std::snprintf(line, sizeof line,
+                  "convergence: %s would change an intensity by %.2g at most, R1 %.2g",
+                  certificate.what[i].c_str(), certificate.largest[i], certificate.R1[i]);
+    context.say(line);
+  }
   const auto flux = [&](std::size_t row) {
     double sum = 0;
     for (std::size_t i = 0; i < count; ++i) sum += intensity(row, i);

@@ -24,6 +24,8 @@ struct PatternOptions {
   std::vector<double> thicknesses_A;
   std::optional<std::vector<Vec2>> tilts_mrad;
   std::optional<TiltGridOptions> tilt_grid;
+  double precession_mrad = 0;
+  int certificate_tilts = 1;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -34,6 +36,11 @@ struct PatternOptions {
       help("the layer that the series changes; the first is 1").at_least(1));
     v("tilts_mrad", tilts_mrad, help("series of tilts [x, y], added to that of the beam"));
     v("tilt_grid", tilt_grid, help("or a square of tilts"));
+    v("precession_mrad", precession_mrad,
+      help("the beam is rocked around a cone of this semi-angle; 0: not").range(0, 200));
+    v("certificate_tilts", certificate_tilts,
+      help("tilts at which the engine is refined once and the change is reported; 0: none")
+          .range(0, 1000));
   }
 };
 

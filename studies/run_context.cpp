@@ -36,9 +36,13 @@ std::string RunContext::fingerprint() const {
   return sha256(text);
 }
 
-void RunContext::save(EmdWriter& result) const {
+void RunContext::describe(EmdWriter& result) const {
   result.metadata("study", {{"yaml", effective_study}});
   result.metadata("provenance", provenance.dictionary());
+}
+
+void RunContext::save(EmdWriter& result) const {
+  describe(result);
   result.save(output);
 }
 

@@ -21,7 +21,9 @@ struct RunContext {
   std::string partial() const { return output + ".partial"; }
   /// SHA-256 of what decides the result: program version, study, contents of the inputs.
   std::string fingerprint() const;
-  /// Adds study and provenance, then saves.
+  /// Adds study and provenance.
+  void describe(EmdWriter& result) const;
+  /// Describes, then saves.
   void save(EmdWriter& result) const;
   /// Line of the summary, on stdout unless quiet.
   void say(const std::string& line) const;
