@@ -436,7 +436,8 @@ void ScanWriter::finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes,
     rest.datacube(cube, {axes.begin(), axes.end()}, note);
   // py4DSTEM's names of units, its origin in pixels; one step for both directions
   const auto step = [](const EmdAxis& axis) {
-    return axis.values.size() > 1 ? axis.values[1] - axis.values[0] : 1;
+    const std::size_t steps = axis.values.size() - 1;
+    return steps > 0 ? (axis.values.back() - axis.values[0]) / double(steps) : 1;
   };
   const auto unit = [](const std::string& text) -> std::string {
     return text == "1/Å" ? "A^-1" : text == "Å" ? "A" : text.empty() ? "pixels" : text;
