@@ -1,5 +1,6 @@
 #include "sim/depth_profile.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/decomposition.hpp"
@@ -54,6 +55,11 @@ DepthProfile::DepthProfile(const std::function<double(double)>& f, const GradedN
   for (int j = 0; j < z.size() && P.col(j).cwiseAbs().maxCoeff() < 10 * tolerance; ++j)
     reach_ = z[j];
 
+  highest_k_.setZero(z.size());
+  for (int j = 0; j < z.size(); ++j)
+    for (int i = 0; i < k.size() && highest_k_[j] == 0; ++i)  // these descend too
+      if (std::abs(P(i, j)) > tolerance) highest_k_[j] = i > 0 ? k[i - 1] : HUGE_VAL;
+
   // The products of least number: singular vectors, from the eigenvectors of PᵀP.
   Eigen::MatrixXd gram;
   gemm(P.transpose(), P, gram);
@@ -72,6 +78,13 @@ DepthProfile::DepthProfile(const std::function<double(double)>& f, const GradedN
 Eigen::VectorXd DepthProfile::shares(double z) const {
   if (z >= reach_) return Eigen::VectorXd::Zero(rank());
   return shares_ * z_nodes_.weights(z);
+}
+
+double DepthProfile::highest_k(double z) const {
+  const Eigen::VectorXd& nodes = z_nodes_.points();
+  const auto nearer =
+      std::find_if(nodes.begin(), nodes.end(), [&](double node) { return node <= z; });
+  return nearer == nodes.end() ? HUGE_VAL : highest_k_[nearer - nodes.begin()];
 }
 
 }  // namespace pendel

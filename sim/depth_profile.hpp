@@ -23,11 +23,14 @@ class DepthProfile {
   const Eigen::MatrixXd& factors() const { return factors_; }  ///< (k nodes, rank)
   /// share_r(z); (rank).
   Eigen::VectorXd shares(double z) const;
+  /// Plane waves above it [1/Å] have less than the tolerance beyond z.
+  double highest_k(double z) const;
 
  private:
   GradedNodes z_nodes_;
   double reach_;
   Eigen::MatrixXd factors_, shares_;  // (k nodes, rank), (rank, z nodes)
+  Eigen::VectorXd highest_k_;         // at the z nodes, which descend
 };
 
 }  // namespace pendel

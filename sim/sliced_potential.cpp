@@ -1,6 +1,7 @@
 #include "sim/sliced_potential.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -22,11 +23,10 @@ constexpr int atoms_at_once = 512;
 // Interpolation of form factors: inner-shell absorption varies from 5e-4 1/Å on.
 constexpr int k_nodes = 128;
 constexpr double k_scale = 1e-3;
+constexpr int bands = 5;
 
-/// Frequencies 0, 1/length, ... within the band limit.
-int frequencies(const WaveGrid& grid, double length) {
-  return int(std::floor(grid.band_limit() * length)) + 1;
-}
+/// Frequencies 0, 1/length, ... up to a limit [1/Å].
+int frequencies(double limit, double length) { return int(std::floor(limit * length)) + 1; }
 
 /// weight * cos and sin of 2π n turns, n < count.
 PENDEL_CLONES void harmonics(double turns, double weight, int count, double* cosine, double* sine) {
@@ -56,12 +56,13 @@ PENDEL_CLONES void harmonics(double turns, double weight, int count, double* cos
   }
 }
 
-/// to += factor * sums for each of the four blocks of sums.
+/// to += factor * sums for each of the four blocks of `to`; sums has the first rows and columns.
 void add_product(const Eigen::ArrayXXd& factor, const Eigen::MatrixXd& sums, Eigen::ArrayXXd& to) {
-  const Eigen::Index nx = factor.rows(), ny = factor.cols();
-  for (Eigen::Index y : {Eigen::Index(0), ny})
-    for (Eigen::Index x : {Eigen::Index(0), nx})
-      to.block(x, y, nx, ny) += factor * sums.block(x, y, nx, ny).array();
+  const Eigen::Index nx = sums.rows() / 2, ny = sums.cols() / 2;
+  for (int y : {0, 1})
+    for (int x : {0, 1})
+      to.block(x * factor.rows(), y * factor.cols(), nx, ny) +=
+          factor.topLeftCorner(nx, ny) * sums.block(x * nx, y * ny, nx, ny).array();
 }
 
 }  // namespace
@@ -74,8 +75,8 @@ SlicedPotential::SlicedPotential(const AtomicModel& model, const WaveGrid& grid,
                                  const SlicedPotentialOptions& options)
     : grid_(grid),
       energy_keV_(energy_keV),
-      count_x_(frequencies(grid, grid.lx)),
-      count_y_(frequencies(grid, grid.ly)),
+      count_x_(frequencies(grid.band_limit(), grid.lx)),
+      count_y_(frequencies(grid.band_limit(), grid.ly)),
       fft_(grid.ny, grid.nx, count_x_) {
   if (std::abs(model.box.x() - grid.lx) > 1e-9 * grid.lx ||
       std::abs(model.box.y() - grid.ly) > 1e-9 * grid.ly)
@@ -247,18 +248,19 @@ void SlicedPotential::make_factors(const SlicedPotentialOptions& options) {
     for (Eigen::ArrayXXd& factor : kind.profile_factors) factor *= kind.elastic;
 }
 
-Eigen::MatrixXd SlicedPotential::structure_sums(const Atom* begin, const Atom* end) const {
-  Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(2 * count_x_, 2 * count_y_);
+Eigen::MatrixXd SlicedPotential::structure_sums(const Atom* begin, const Atom* end, int nx,
+                                                int ny) const {
+  Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(2 * nx, 2 * ny);
   Eigen::MatrixXd along_x, along_y;
   for (; begin != end; begin += along_x.cols()) {
     const int count = int(std::min<std::ptrdiff_t>(end - begin, atoms_at_once));
-    along_x.resize(2 * count_x_, count);
-    along_y.resize(2 * count_y_, count);
+    along_x.resize(2 * nx, count);
+    along_y.resize(2 * ny, count);
     for (int j = 0; j < count; ++j) {
       const Vec3& r = begin[j].position;
       double *x = along_x.col(j).data(), *y = along_y.col(j).data();
-      harmonics(r.x() / grid_.lx, begin[j].occupancy, count_x_, x, x + count_x_);
-      harmonics(r.y() / grid_.ly, 1, count_y_, y, y + count_y_);
+      harmonics(r.x() / grid_.lx, begin[j].occupancy, nx, x, x + nx);
+      harmonics(r.y() / grid_.ly, 1, ny, y, y + ny);
     }
     gemm(along_x, along_y.transpose(), sums, 1);
   }
@@ -268,27 +270,37 @@ Eigen::MatrixXd SlicedPotential::structure_sums(const Atom* begin, const Atom* e
 void SlicedPotential::add_across_faces(int slice, int kind, Eigen::ArrayXXd& sum) const {
   // Between the faces f and f + 1 lies all of the atoms there, plus D_{f+1} − D_f, where
   // D_f = Σ_j ± P(|z_j − z_f|), + for atoms behind the face f.
+  // Far from a face only the lowest plane waves matter: atoms are put into halving bands by their
+  // distance alone, so that what leaves one slice is what enters the next.
   const DepthProfile& profile = *kinds_[kind].profile;
   const int kinds = int(kinds_.size());
-  std::vector<Atom> atoms;
-  std::vector<Eigen::VectorXd> shares;
+  struct Band {
+    std::vector<Atom> atoms;
+    std::vector<Eigen::VectorXd> shares;
+  };
+  std::array<Band, bands> band_of;
   for (int own = std::max(0, slice - reach_); own <= std::min(slices() - 1, slice + reach_); ++own)
-    for (int i = start_[own * kinds + kind]; i < start_[own * kinds + kind + 1]; ++i) {
-      Eigen::VectorXd share = Eigen::VectorXd::Zero(profile.rank());
+    for (int i = start_[own * kinds + kind]; i < start_[own * kinds + kind + 1]; ++i)
       for (int face : {slice, slice + 1}) {
-        if (face == 0 || face == slices()) continue;
+        const double distance = std::abs(atoms_[i].position.z() - face * dz_);
+        if (face == 0 || face == slices() || distance >= profile.reach()) continue;
         const double sign = (own >= face) == (face == slice + 1) ? 1 : -1;
-        share += sign * profile.shares(std::abs(atoms_[i].position.z() - face * dz_));
+        const double halvings =
+            std::floor(std::log2(grid_.band_limit() / profile.highest_k(distance)));
+        Band& band = band_of[int(std::clamp(halvings, 0.0, bands - 1.0))];
+        band.atoms.push_back(atoms_[i]);
+        band.shares.push_back(sign * atoms_[i].occupancy * profile.shares(distance));
       }
-      if (share.isZero(0)) continue;
-      atoms.push_back(atoms_[i]);
-      shares.push_back(atoms_[i].occupancy * share);
+  for (int b = 0; b < bands; ++b) {
+    auto& [atoms, shares] = band_of[b];
+    if (atoms.empty()) continue;
+    const double limit = std::ldexp(grid_.band_limit(), -b);
+    const int nx = frequencies(limit, grid_.lx), ny = frequencies(limit, grid_.ly);
+    for (int r = 0; r < profile.rank(); ++r) {
+      for (std::size_t i = 0; i < atoms.size(); ++i) atoms[i].occupancy = shares[i][r];
+      add_product(kinds_[kind].profile_factors[r],
+                  structure_sums(atoms.data(), atoms.data() + atoms.size(), nx, ny), sum);
     }
-  if (atoms.empty()) return;
-  for (int r = 0; r < profile.rank(); ++r) {
-    for (std::size_t i = 0; i < atoms.size(); ++i) atoms[i].occupancy = shares[i][r];
-    add_product(kinds_[kind].profile_factors[r],
-                structure_sums(atoms.data(), atoms.data() + atoms.size()), sum);
   }
 }
 
@@ -321,7 +333,7 @@ void SlicedPotential::evaluate(int slice, std::vector<double>& elastic,
     const int* range = &start_[slice * kinds + kind];
     if (range[0] < range[1]) {
       const Eigen::MatrixXd sums =
-          structure_sums(atoms_.data() + range[0], atoms_.data() + range[1]);
+          structure_sums(atoms_.data() + range[0], atoms_.data() + range[1], count_x_, count_y_);
       add_product(kinds_[kind].elastic, sums, sum);
       if (two) add_product(kinds_[kind].absorptive, sums, sum_absorptive);
     }

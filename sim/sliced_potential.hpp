@@ -71,8 +71,9 @@ class SlicedPotential {
   void find_repetitions();
   /// Whether two slices hold the same atoms, in any order; at the same depth too, if that counts.
   bool same_atoms(int slice, int other) const;
-  /// Σ_j occ_j times {cos, sin}(2π kx x) {cos, sin}(2π ky y); four blocks of the shape of a factor.
-  Eigen::MatrixXd structure_sums(const Atom* begin, const Atom* end) const;
+  /// Σ_j occ_j times {cos, sin}(2π kx x) {cos, sin}(2π ky y) of the first nx, ny frequencies; four
+  /// blocks of (nx, ny).
+  Eigen::MatrixXd structure_sums(const Atom* begin, const Atom* end, int nx, int ny) const;
   /// Adds what atoms of a kind have on the other side of the faces of a slice.
   void add_across_faces(int slice, int kind, Eigen::ArrayXXd& sum) const;
   void synthesize(const Eigen::ArrayXXd& sums, std::vector<double>& field) const;
