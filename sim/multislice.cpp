@@ -17,7 +17,7 @@ struct Multislice<Real>::Parts {
   using Lines = typename MixedSpace<Real>::Lines;
 
   std::shared_ptr<const SlicedPotential> potential;
-  double band;  // 1/Å; rounding must not decide about waves at its edge
+  double band;  // 1/Å
   MixedSpace<Real> space;
   std::vector<int> boundaries;  // slices in front of each thickness
   std::vector<double> thicknesses;
@@ -28,7 +28,7 @@ struct Multislice<Real>::Parts {
 
   Parts(std::shared_ptr<const SlicedPotential> given, const MultisliceOptions& options)
       : potential(std::move(given)),
-        band(options.band_limit ? potential->grid().band_limit() * (1 + 1e-9) : HUGE_VAL),
+        band(options.band_limit ? potential->grid().band_limit() : HUGE_VAL),
         space(potential->grid(), band) {
     find_boundaries(options.thicknesses);
     set_propagators(options);

@@ -1,7 +1,7 @@
 // Multislice of an arbitrary atomic model: waves go through slices of projected potential.
 //   psi <- P^(1/2) [ t_j P ] ... P^(1/2),   t = exp(i (phase + i phase')) band limited,
-//   P_k = exp(-i pi lambda dz (|k + K_t|^2 - |K_t|^2)) (or the exact square root), |k| <= 2/3
-//   Nyquist
+//   P_k = exp(-i pi lambda dz (|k + K_t|^2 - |K_t|^2)) (or the exact square root),
+//   |k| < 2/3 Nyquist
 // so that amplitudes are symmetric in the sense of Strang.
 #pragma once
 #include <complex>
