@@ -6,6 +6,8 @@
 #include "core/progress.hpp"
 #include "io/checkpoint.hpp"
 #include "model/aperture.hpp"
+#include "sim/ewald.hpp"
+#include "sim/kinematical_pattern.hpp"
 #include "studies/engine.hpp"
 #include "studies/interrupt.hpp"
 
@@ -181,6 +183,7 @@ void PatternStudy::check(Problems& problems) const {
     problems.add("pattern", "tilts_mrad and tilt_grid are both given; give one of them");
   if (pattern.tilts_mrad && pattern.tilts_mrad->empty())
     problems.add("pattern.tilts_mrad", "is empty; at least one tilt is needed");
+  if (pattern.cbed) check_cbed(*pattern.cbed, beam, problems);
 }
 
 void PatternStudy::run(RunContext& context) const {
@@ -258,6 +261,14 @@ void PatternStudy::run(RunContext& context) const {
   result.array("g", beam_table(beams, plan.engine.index, false), "1/Å",
                {beam_axis, index_axis("component", 3)},
                "scattering vector, lab x (columns), y (rows), z (along the beam)");
+  Array excitation_error({count});
+  const IncidentWave wave = incident_wave(plan.specimen.state, plan.specimen.state.beam_tilt, 0);
+  for (std::size_t i = 0; i < count; ++i)
+    excitation_error.values[i] =
+        exact_excitation_error(wave.wavevector, beams.g[std::size_t(plan.engine.index[i])],
+                               plan.specimen.state.surface_normal);
+  result.array("excitation_error", excitation_error, "1/Å", {beam_axis},
+               "along the surface normal, for the beam's own tilt, without refraction");
   Array tilt_table({tilts, 2});
   for (std::size_t i = 0; i < tilts; ++i)
     for (int axis = 0; axis < 2; ++axis)
@@ -265,6 +276,10 @@ void PatternStudy::run(RunContext& context) const {
   result.array("beam_tilt", tilt_table, "mrad",
                {index_axis("tilt", tilts), index_axis("component", 2)},
                "direction of the incident beam, lab x and y, the crystal fixed");
+  if (pattern.cbed)
+    add_cbed(*pattern.cbed, plan.specimen, beam, plan.engine, plan.layer, plan.thicknesses, context,
+             result);
+  if (pattern.rings) add_rings(*pattern.rings, plan.specimen, engine.scattering, result);
   if (!certificate.what.empty()) {
     EmdDictionary metadata = {{"refined", certificate.what}};
     for (std::size_t i = 0; i < certificate.what.size(); ++i) {

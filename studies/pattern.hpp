@@ -1,8 +1,7 @@
 // Study `pattern`: intensities and amplitudes of the diffracted beams of a specimen, for a series
 // of thicknesses and tilts (spots, rocking curves, LACBED).
 #pragma once
-#include "studies/run_context.hpp"
-#include "studies/specimen.hpp"
+#include "studies/pattern_image.hpp"
 
 namespace pendel {
 
@@ -26,6 +25,8 @@ struct PatternOptions {
   std::optional<TiltGridOptions> tilt_grid;
   double precession_mrad = 0;
   int certificate_tilts = 1;
+  std::optional<CbedOptions> cbed;
+  std::optional<RingsOptions> rings;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -41,6 +42,8 @@ struct PatternOptions {
     v("certificate_tilts", certificate_tilts,
       help("tilts at which the engine is refined once and the change is reported; 0: none")
           .range(0, 1000));
+    v("cbed", cbed, help("the image of convergent-beam diffraction on a detector"));
+    v("rings", rings, help("powder rings of every crystal"));
   }
 };
 

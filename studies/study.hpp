@@ -10,11 +10,12 @@
 
 #include "studies/fit.hpp"
 #include "studies/pattern.hpp"
+#include "studies/stem.hpp"
 
 namespace pendel {
 
-using AnyStudy = std::variant<PatternStudy, FitStudy>;
+using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy>;
 
-inline std::vector<AnyStudy> default_studies() { return {PatternStudy{}, FitStudy{}}; }
+inline std::vector<AnyStudy> default_studies() { return {PatternStudy{}, StemStudy{}, FitStudy{}}; }
 
 }  // namespace pendel

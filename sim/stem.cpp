@@ -1,0 +1,212 @@
+#include "sim/stem.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "core/electron.hpp"
+#include "core/error.hpp"
+#include "core/fft.hpp"
+#include "core/parallel.hpp"
+#include "sim/prism.hpp"
+
+namespace pendel {
+
+namespace {
+
+// As coarse as `pixel` allows, a size that transforms fast, and a multiple of
+// `factor`.
+int grid_size(double length, double pixel, int factor) {
+  const int least = std::max(8, int(std::ceil(length / pixel - 1e-9)));
+  return factor * Fft2::good_size((least + factor - 1) / factor);
+}
+
+}  // namespace
+
+// One configuration of the atoms, ready to take probes through it.
+template <class Real>
+class StemSimulator::Runner {
+ public:
+  using Wave = std::complex<Real>;
+
+  Runner(const StemSimulator& s, int configuration) : s_(s) {
+    const StemOptions& o = s.options_;
+    MultisliceOptions options;
+    options.beam_tilt = o.beam_tilt;
+    options.exact_propagator = o.exact_propagator;
+    options.thicknesses = s.thicknesses_;
+    options.memory_GB = o.memory_GB / 4;
+    const AtomicModel moved = o.phonon_configurations
+                                  ? displaced(s.model_, o.seed, configuration, o.phonons_along_beam)
+                                  : s.model_;
+    multislice_ = std::make_unique<Multislice<Real>>(
+        std::make_shared<SlicedPotential>(moved, s.grid_, s.probe_.energy_keV, o.slicing), options);
+    if (o.method == StemMethod::multislice) {
+      find_pixels(s.grid_);
+      return;
+    }
+    PrismOptions prism;
+    prism.semiangle = s.probe_.semiangle + s.probe_.edge / 2;
+    prism.fx = o.interpolation[0];
+    prism.fy = o.interpolation[1];
+    prism.k_max = o.k_max;
+    prism.memory_GB = o.memory_GB / 4;
+    matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, prism);
+    multislice_.reset();
+    find_pixels(matrix_->pattern_grid());
+  }
+
+  // Adds weight × intensity of every position to sums (position, thickness,
+  // pixel).
+  void add(const Probe& probe, const std::vector<Vec2>& positions, double weight,
+           std::vector<float>& sums) {
+    for (std::size_t first = 0; first < positions.size(); first += together) {
+      const std::vector<Vec2> some(
+          positions.begin() + long(first),
+          positions.begin() + long(std::min(first + together, positions.size())));
+      float* sum = sums.data() + first * s_.thicknesses_.size() * pixels_.size();
+      if (matrix_)
+        add_by_prism(probe, some, weight, sum);
+      else
+        add_by_multislice(probe, some, weight, sum);
+    }
+  }
+
+  static constexpr std::size_t together = 16;  // positions whose waves are held at once
+
+ private:
+  void find_pixels(const WaveGrid& grid) {
+    for (const auto& [x, y] : s_.frequency_)
+      pixels_.push_back(std::size_t(y < 0 ? y + grid.ny : y) * std::size_t(grid.nx) +
+                        std::size_t(x < 0 ? x + grid.nx : x));
+    size_ = grid.size();
+  }
+
+  void add_by_multislice(const Probe& probe, const std::vector<Vec2>& positions, double weight,
+                         float* sums) {
+    const int count = int(positions.size());
+    waves_.resize(size_ * positions.size());
+    parallel_for(count, [&](long i, int) {
+      probe_wave(probe, s_.grid_, positions[std::size_t(i)],
+                 waves_.data() + std::size_t(i) * size_);
+    });
+    multislice_->propagate(waves_.data(), count, [&](int t) {
+      parallel_for(count, [&](long i, int) {
+        const Wave* wave = waves_.data() + std::size_t(i) * size_;
+        float* sum =
+            sums + (std::size_t(i) * s_.thicknesses_.size() + std::size_t(t)) * pixels_.size();
+        for (std::size_t p = 0; p < pixels_.size(); ++p)
+          sum[p] += float(weight * double(std::norm(wave[pixels_[p]])));
+      });
+    });
+  }
+
+  void add_by_prism(const Probe& probe, const std::vector<Vec2>& positions, double weight,
+                    float* sums) {
+    intensity_.resize(size_ * positions.size());
+    for (std::size_t t = 0; t < s_.thicknesses_.size(); ++t) {
+      matrix_->patterns(probe, positions, int(t), intensity_.data());
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        float* sum = sums + (i * s_.thicknesses_.size() + t) * pixels_.size();
+        for (std::size_t p = 0; p < pixels_.size(); ++p)
+          sum[p] += float(weight * double(intensity_[i * size_ + pixels_[p]]));
+      }
+    }
+  }
+
+  const StemSimulator& s_;
+  std::unique_ptr<Multislice<Real>> multislice_;
+  std::unique_ptr<ScatteringMatrix<Real>> matrix_;
+  std::size_t size_ = 0;             // of one wave or pattern
+  std::vector<std::size_t> pixels_;  // of s_.k_, in it
+  std::vector<Wave, FftAllocator<Wave>> waves_;
+  std::vector<Real> intensity_;
+};
+
+StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options)
+    : model_(std::move(model)), probe_(std::move(probe)), options_(std::move(options)) {
+  const auto [fx, fy] = options_.interpolation;
+  grid_ = {grid_size(model_.box.x(), options_.pixel, fx),
+           grid_size(model_.box.y(), options_.pixel, fy), model_.box.x(), model_.box.y()};
+  const WaveGrid pattern = {grid_.nx / fx, grid_.ny / fy, grid_.lx / fx, grid_.ly / fy};
+  pixel_size_ = {1 / pattern.lx, 1 / pattern.ly};
+  // An edge as wide as a pixel: the aperture's area does not jump with the box.
+  probe_.edge =
+      std::max(probe_.edge, pixel_size_.maxCoeff() * electron::wavelength(probe_.energy_keV));
+
+  slices_ = slice_count(model_.box.z(), options_.slicing.slice_A);
+  const double dz = model_.box.z() / slices_;
+  for (const double thickness : options_.thicknesses)
+    thicknesses_.push_back(dz * std::clamp(std::lround(thickness / dz), 1L, long(slices_)));
+  if (thicknesses_.empty()) thicknesses_.push_back(model_.box.z());
+
+  const double k_max =
+      options_.k_max > 0 ? std::min(options_.k_max, grid_.band_limit()) : grid_.band_limit();
+  for (int iy = 0; iy < pattern.ny; ++iy)
+    for (int ix = 0; ix < pattern.nx; ++ix)
+      if (pattern.k(ix, iy).norm() <= k_max) {
+        k_.push_back(pattern.k(ix, iy));
+        frequency_.push_back(
+            {WaveGrid::frequency(ix, pattern.nx), WaveGrid::frequency(iy, pattern.ny)});
+      }
+
+  // A quarter of the memory each is for transmission functions and the
+  // scattering matrix, the rest for waves and for the patterns of a block.
+  const double wave = double(grid_.size()) * 2 *
+                      (options_.precision == Precision::single ? sizeof(float) : sizeof(double));
+  const double position = sizeof(float) * double(k_.size() * thicknesses_.size());
+  const double available = options_.memory_GB * 0.5e9 - double(Runner<float>::together) * wave;
+  block_ = int(std::min(4096.0, available / position));
+  if (available < position) {
+    char text[200];
+    std::snprintf(text, sizeof text,
+                  "memory_GB: waves of %d x %d pixels and one position's "
+                  "patterns need %.3g GB; "
+                  "half of the %.3g GB given is for them",
+                  grid_.nx, grid_.ny, (position + options_.memory_GB * 0.5e9 - available) * 1e-9,
+                  options_.memory_GB);
+    throw Error(ErrorKind::study, text);
+  }
+}
+
+template <class Real>
+void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink) const {
+  const std::size_t per_position = thicknesses_.size() * k_.size();
+  const std::vector<DefocusOffset> foci = defocus_offsets(options_.focal_spread, 7);
+  const std::vector<PositionOffset> sources = source_offsets(options_.source_size, 3);
+  const int configurations = std::max(1, options_.phonon_configurations);
+  std::unique_ptr<Runner<Real>> runner;
+  std::vector<float> sums;
+  std::vector<Vec2> shifted;
+  for (std::size_t first = 0; first < positions.size(); first += block_) {
+    const std::size_t count = std::min(positions.size() - first, std::size_t(block_));
+    sums.assign(count * per_position, 0);
+    for (int configuration = 0; configuration < configurations; ++configuration) {
+      if (!runner || configurations > 1) {
+        runner.reset();  // frees its memory first
+        runner = std::make_unique<Runner<Real>>(*this, configuration);
+      }
+      for (const DefocusOffset& focus : foci) {
+        Probe probe = probe_;
+        if (focus.C10 != 0) probe.aberrations.push_back({1, 0, focus.C10, 0});
+        for (const PositionOffset& source : sources) {
+          shifted.assign(positions.begin() + first, positions.begin() + first + count);
+          for (Vec2& position : shifted) position += source.position;
+          runner->add(probe, shifted, focus.weight * source.weight / configurations, sums);
+        }
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t t = 0; t < thicknesses_.size(); ++t)
+        sink(first + i, t, sums.data() + i * per_position + t * k_.size());
+  }
+}
+
+void StemSimulator::run(const std::vector<Vec2>& positions, const Sink& sink) const {
+  if (options_.precision == Precision::single)
+    run_as<float>(positions, sink);
+  else
+    run_as<double>(positions, sink);
+}
+
+}  // namespace pendel

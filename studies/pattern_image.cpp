@@ -1,0 +1,148 @@
+#include "studies/pattern_image.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "core/electron.hpp"
+#include "core/progress.hpp"
+#include "sim/cbed.hpp"
+#include "sim/counts.hpp"
+#include "sim/powder.hpp"
+#include "studies/interrupt.hpp"
+
+namespace pendel {
+
+namespace {
+
+// Steps of the incident plane waves: half a pixel at most, so that none is missed, and such that
+// overlapping disks share them where they interfere.
+Eigen::Matrix2d incident_step(const CbedOptions& options, const State& state, double pixel) {
+  if (!options.coherent) return Eigen::Matrix2d::Identity() * pixel;
+  try {
+    return net_step(zone_net(state).b, pixel);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::study, std::string("pattern.cbed: ") + error.what() +
+                                      "; disks that interfere need a zone axis: give coherent: "
+                                      "false, or simulate with the study `stem`");
+  }
+}
+
+}  // namespace
+
+void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& problems) {
+  check_probe("pattern.cbed.probe", options.probe, problems);
+  if (beam.semiangle_mrad == 0)
+    problems.add("beam.semiangle_mrad", "is 0; pattern.cbed needs a convergent beam");
+  if (options.probe.source_size_A > 0 || options.probe.focal_spread_A > 0)
+    problems.add("pattern.cbed.probe",
+                 "source_size_A and focal_spread_A are of the study `stem`; here the source is a "
+                 "point of one energy, or coherent: false");
+}
+
+void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
+              const EngineWithBeams& engine, int layer, const std::vector<double>& thicknesses,
+              RunContext& context, EmdWriter& result) {
+  const State& state = specimen.state;
+  const Probe probe = probe_of(beam, options.probe);
+  const Detector detector = detector_of(options.detector, beam.energy_keV);
+  const ConvergentGrid grid =
+      convergent_grid(probe, incident_step(options, state, 0.5 * detector.pixel));
+  const Beams& all = beams(engine.engine);
+  std::vector<Vec3> g;
+  for (const int i : engine.index) g.push_back(all.g[std::size_t(i)]);
+  const ConvergentPattern pattern(grid, g, state);
+  const DetectorMap map(detector, pattern.k(), pattern.cell());
+
+  const std::vector<Vec2> directions = incidence(grid, state);
+  char line[160];
+  std::snprintf(line, sizeof line, "cbed: %zu incident directions, %zu disks, %s overlap",
+                directions.size(), g.size(), options.coherent ? "coherent" : "incoherent");
+  context.say(line);
+  std::vector<MatrixXcd> psi(thicknesses.size(),
+                             MatrixXcd(long(g.size()), long(directions.size())));
+  {
+    Progress progress("cbed", long(directions.size() * thicknesses.size()), context.quiet);
+    thickness_series(
+        engine.engine, state, directions, layer, thicknesses,
+        [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& waves) {
+          if (interrupted())
+            throw Error(ErrorKind::interrupted,
+                        "interrupted; the image is not finished, --resume keeps the "
+                        "tilts that are");
+          for (std::size_t d = 0; d < some.size(); ++d)
+            for (std::size_t i = 0; i < g.size(); ++i)
+              psi[t](long(i), long(some[d])) = waves(engine.index[i], long(d));
+          progress.advance(long(some.size()));
+        });
+  }
+
+  Array image({thicknesses.size(), std::size_t(detector.rows), std::size_t(detector.columns)});
+  for (std::size_t t = 0; t < thicknesses.size(); ++t) {
+    State thick = state;
+    thick.layers[std::size_t(layer)].thickness = thicknesses[t];
+    double total = 0;
+    for (const Layer& one : thick.layers) total += one.thickness;
+    const std::vector<double> intensity =
+        options.coherent ? pattern.coherent(psi[t], total, probe, options.position_A)
+                         : pattern.incoherent(psi[t], probe);
+    double* pixels = image.values.data() + t * detector.pixels();
+    map.add(intensity.data(), 1, pixels);
+    map.blur(pixels);
+    if (options.detector.dose)
+      count_electrons(pixels, detector.pixels(), *options.detector.dose,
+                      std::uint64_t(options.detector.seed), t);
+  }
+  std::vector<EmdAxis> axes = detector_axes(options.detector);
+  axes.insert(axes.begin(), {"thickness", "Å", thicknesses});
+  result.array("cbed", image, options.detector.dose ? "electrons" : "", axes,
+               options.detector.dose ? "convergent-beam pattern, counts with Poisson noise"
+                                     : "convergent-beam pattern, fractions of the incident beam",
+               options.detector.dose ? hdf5::Stored::uint32 : hdf5::Stored::float32);
+}
+
+void add_rings(const RingsOptions& options, const Specimen& specimen, ScatteringTable table,
+               EmdWriter& result) {
+  PowderOptions powder;
+  powder.table = table;
+  powder.g_max = options.g_max_invA;
+  std::set<std::string> seen;
+  for (std::size_t c = 0; c < specimen.names.size(); ++c) {
+    // layers of one crystal with other mode amplitudes have one name
+    std::string name = specimen.names[c];
+    for (int n = 2; !seen.insert(name).second; ++n)
+      name = specimen.names[c] + "_" + std::to_string(n);
+    const std::vector<Ring> rings =
+        powder_rings(specimen.state.crystals[c].crystal, specimen.state.energy_keV, powder);
+    const std::size_t count = rings.size();
+    Array g({count}), hkl({count, 3}), multiplicity({count}), intensity({count}),
+        forbidden({count});
+    for (std::size_t i = 0; i < count; ++i) {
+      g.values[i] = rings[i].g;
+      for (int j = 0; j < 3; ++j) hkl(i, std::size_t(j)) = rings[i].hkl.vec()[j];
+      multiplicity.values[i] = rings[i].multiplicity;
+      intensity.values[i] = rings[i].intensity;
+      forbidden.values[i] = rings[i].forbidden;
+    }
+    const std::string group = "rings/" + name + "/";
+    const EmdAxis ring = index_axis("ring", count);
+    result.array(group + "g", g, "1/Å", {ring}, "1/d");
+    result.array(group + "hkl", hkl, "", {ring, index_axis("index", 3)},
+                 "Miller indices of the strongest reflection", hdf5::Stored::int32);
+    result.array(group + "multiplicity", multiplicity, "", {ring}, "reflections of the ring",
+                 hdf5::Stored::int32);
+    result.array(group + "intensity", intensity, "1/Å", {ring},
+                 "fraction of the incident beam per Å of thickness, single scattering");
+    result.array(group + "forbidden", forbidden, "", {ring}, "1: every reflection is absent",
+                 hdf5::Stored::int32);
+    std::vector<double> grid(std::size_t(options.points));
+    for (std::size_t i = 0; i < grid.size(); ++i)
+      grid[i] = options.g_max_invA * double(i) / double(grid.size() - 1);
+    Array profile({grid.size()});
+    profile.values = radial_profile(rings, grid, {options.width_invA, options.lorentzian});
+    result.array(group + "profile", profile, "", {{"g", "1/Å", grid}},
+                 "intensity per 1/Å of g and per Å of thickness, summed around the ring");
+  }
+}
+
+}  // namespace pendel

@@ -1,0 +1,55 @@
+// The parts of study `pattern` that are pictures: a detector's image of convergent-beam
+// diffraction, the rings of a powder.
+#pragma once
+#include "studies/engine.hpp"
+#include "studies/optics.hpp"
+#include "studies/run_context.hpp"
+#include "studies/specimen.hpp"
+
+namespace pendel {
+
+/// A CBED pattern on a detector.
+struct CbedOptions {
+  DetectorOptions detector;
+  ProbeOptions probe;
+  bool coherent = true;
+  Vec2 position_A = Vec2::Zero();
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("detector", detector, help("what records the pattern").required());
+    v("probe", probe, help("aberrations; coherence is that of one point of a source"));
+    v("coherent", coherent,
+      help("disks interfere where they overlap; false: intensities are added"));
+    v("position_A", position_A, help("x, y of the probe, for coherent overlap"));
+  }
+};
+
+/// Rings of a powder of each crystal, by single scattering.
+struct RingsOptions {
+  double g_max_invA = 1.5;
+  double width_invA = 0.01;
+  double lorentzian = 0;
+  int points = 1000;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("g_max_invA", g_max_invA, help("rings up to this |g|").range(0.05, 20));
+    v("width_invA", width_invA, help("full width at half maximum of a ring").above(0));
+    v("lorentzian", lorentzian, help("its shape: 0 Gaussian to 1 Lorentzian").range(0, 1));
+    v("points", points, help("of the radial profile").range(2, 1000000));
+  }
+};
+
+void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& problems);
+
+/// Calculates the pattern at each thickness of a layer and adds cbed (thickness, row, column).
+void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
+              const EngineWithBeams& engine, int layer, const std::vector<double>& thicknesses,
+              RunContext& context, EmdWriter& result);
+
+/// Adds, per crystal, the rings (g, hkl, multiplicity, intensity, forbidden) and their profile.
+void add_rings(const RingsOptions& options, const Specimen& specimen, ScatteringTable table,
+               EmdWriter& result);
+
+}  // namespace pendel
