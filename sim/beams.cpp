@@ -267,19 +267,44 @@ Beams select_beams(const State& state, const PotentialOptions& potential,
   const Beams beams = sorted_subset(candidates, near);
   if (selection.weight_min <= 0) return beams;
 
-  std::vector<double> largest(beams.size(), 0);  // over the layers' crystals: |U_g|
+  const std::vector<double> weights = beam_weights(state, potential, beams);
+  std::vector<int> kept;
+  for (std::size_t i = 0; i < beams.size(); ++i)
+    if (weights[i] >= selection.weight_min) kept.push_back(int(i));
+  return sorted_subset(beams, kept);
+}
+
+std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
+                                 const Beams& beams) {
+  const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
+  std::vector<double> weights(beams.size(), 0);
   for (std::size_t c = 0; c < state.crystals.size(); ++c) {
     const auto U = structure_factors(state.crystals[c].crystal, beams.hkl_of_crystal[c],
                                      state.energy_keV, potential);
     for (std::size_t i = 0; i < beams.size(); ++i)
-      largest[i] = std::max(largest[i], std::abs(U[i].elastic));
+      weights[i] = std::max(weights[i], std::abs(U[i].elastic));
   }
-  std::vector<int> kept;
-  for (std::size_t i = 0; i < beams.size(); ++i)
-    if (beams.hkl[i] == Hkl{} ||
-        largest[i] >= selection.weight_min * std::abs(excitation(wave, beams.g[i])))
-      kept.push_back(int(i));
-  return sorted_subset(beams, kept);
+  for (std::size_t i = 0; i < beams.size(); ++i) {
+    const double distance = std::abs(excitation(wave, beams.g[i]));  // 2K|s_g|
+    if (beams.hkl[i] == Hkl{})
+      weights[i] = std::numeric_limits<double>::infinity();
+    else if (weights[i] > 0)
+      weights[i] /= distance;
+  }
+  return weights;
+}
+
+BeamSplit split_beams(const State& state, const PotentialOptions& potential, const Beams& beams,
+                      const SplitLimits& limits) {
+  const std::vector<double> weights = beam_weights(state, potential, beams);
+  std::vector<int> strong, weak;
+  for (std::size_t i = 0; i < beams.size(); ++i) {
+    if (weights[i] >= limits.strong_weight || beams.g[i].norm() <= limits.strong_g_max)
+      strong.push_back(int(i));
+    else if (weights[i] >= limits.weight_min)
+      weak.push_back(int(i));
+  }
+  return {sorted_subset(beams, strong), sorted_subset(beams, weak)};
 }
 
 Beams beams_from_hkl(const State& state, const std::vector<Hkl>& hkl) {

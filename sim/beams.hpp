@@ -47,6 +47,23 @@ struct BeamSelection {
 Beams select_beams(const State& state, const PotentialOptions& potential,
                    const BeamSelection& selection);
 
+/// Which of the beams of a list are strong, and which weak enough for second-order perturbation
+/// (BlochOptions::weak_beams). Beams of less weight than weight_min are in neither.
+struct BeamSplit {
+  Beams strong, weak;
+};
+struct SplitLimits {
+  double strong_weight = 0.02;  ///< beams of at least this weight |U_g|/(2K|s_g|) are strong
+  double strong_g_max = 0;      ///< 1/Å: so are all within it
+  double weight_min = 0;        ///< weaker beams are left out
+};
+/// The weight is the largest over the layers' crystals, at the state's tilt; (0,0,0) is strong.
+BeamSplit split_beams(const State& state, const PotentialOptions& potential, const Beams& beams,
+                      const SplitLimits& limits);
+/// The weights; infinite for (0,0,0) and on the Ewald sphere; (beams).
+std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
+                                 const Beams& beams);
+
 /// A beam list given by Miller indices of the first layer's crystal. Error (study) if a stack of
 /// several crystals is given a beam outside the zero-order zone.
 Beams beams_from_hkl(const State& state, const std::vector<Hkl>& hkl);

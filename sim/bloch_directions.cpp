@@ -84,16 +84,16 @@ void split(std::vector<Computed>::iterator begin, std::vector<Computed>::iterato
   split(middle, end, most, blocks);
 }
 
-/// Nanoseconds that one direction costs, measured with one thread on an AVX-512 processor with
-/// OpenBLAS (bench/bench_directions.cpp); N beams, a thickness each. Real: real couplings; loss:
-/// absorbing. Only ratios matter.
+/// Nanoseconds that one direction costs, N beams, measured with one thread of an AVX-512 processor
+/// (OpenBLAS, busy machine): dsyevd, zheevd, zgeev with inverse for N = 20..300, and the series of
+/// bench/bench_directions.cpp. LAPACK is bound by memory here, so nearly N². Only ratios matter.
 double eigen_cost(double N, bool is_real, bool loss, double thicknesses) {
-  const double decomposition = loss ? 9.0 : is_real ? 0.55 : 1.6;
-  return decomposition * N * N * N + 3000 * N + thicknesses * 0.6 * N * N;
+  const double decomposition = loss ? 1300 + 2.5 * N : is_real ? 140 : 240 + 0.5 * N;
+  return (decomposition + thicknesses) * N * N;
 }
-double exponential_cost(double N, bool is_real, double terms, double thicknesses) {
-  const double product = is_real ? 0.07 : 0.21;
-  return terms * (product * N * N + (4 + 0.5 * thicknesses) * N);
+double exponential_cost(double N, bool real_vectors, double terms, double thicknesses) {
+  const double product = real_vectors ? 0.08 : 0.24;
+  return terms * (product * N * N + (12 + 0.5 * thicknesses) * N);
 }
 
 /// One crystal of the specimen, on the beams reached, in their gauge.

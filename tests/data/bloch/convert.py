@@ -73,6 +73,26 @@ def zone_cases(beams=40, thickness=400):
     (here / "zone_amplitudes.txt").write_text("\n".join(out) + "\n")
 
 
+def convergent_beam(case="Si110_200kV", rows=(3, 10, 19, 27)):
+    """Some rows of directions: pixels of tilt x and y, then the intensities [thickness][beam]."""
+    data = json.loads((source / f"py4dstem/cbed/{case}.json").read_text())
+    beams = data["lacbed_hkl"]
+    disks = np.array([[disk[str(tuple(hkl))] for hkl in beams] for disk in data["lacbed"]])
+    center = data["lacbed_center"][0]
+    out = [
+        f"alpha_rad {numbers(data['alpha_mrad'] * 1e-3)}",
+        f"radius_pixels {data['alpha_pix']}",
+        f"thickness {len(data['thickness_A'])} {numbers(data['thickness_A'])}",
+        f"beams {len(beams)} " + numbers(beams, "%d"),
+    ]
+    pixels = [(x, y) for x in rows for y in range(disks.shape[3]) if disks[0, 0, x, y] > 0]
+    out.append(f"directions {len(pixels)}")
+    for x, y in pixels:
+        out.append(f"{x - center} {y - center} {numbers(disks[:, :, x, y], '%.7g')}")
+    (here / f"{case}_cbed.txt").write_text("\n".join(out) + "\n")
+
+
 for case in ("PTO100_300kV", "STO001_300kV", "Si110_200kV"):
     bloch_case(case)
 zone_cases()
+convergent_beam()
