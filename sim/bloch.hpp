@@ -20,7 +20,7 @@ struct BlochOptions {
   bool refraction = true;     ///< K² = k0² + U_0; without it U_0 is on the diagonal of A
   double coupling_g_max = 0;  ///< couplings with |g−h| beyond it are 0 [1/Å]; 0 = keep all
   /// Beams that enter by second-order perturbation (Bethe): U_gh − Σ_w U_gw U_wh/(2K s_w). They get
-  /// no amplitude of their own; `split_beams` chooses them.
+  /// no amplitude of their own; `split_beams` chooses them. [Bethe1928]
   Beams weak_beams = {};
 };
 

@@ -1,7 +1,7 @@
 // Inside the Bloch-wave engine: exp(iτ M) applied to a block of directions at once, for several τ,
 // by the Chebyshev series of the exponential on the interval of M's spectrum. Every direction d has
 // its own matrix M_d = S_d U S_d + diag(D_d), the couplings U are common: matrix products.
-//   exp(iτM) = e^{iτc} Σ_n (2−δ_n0) i^n J_n(ρτ) T_n((M−c)/ρ)
+//   exp(iτM) = e^{iτc} Σ_n (2−δ_n0) i^n J_n(ρτ) T_n((M−c)/ρ)        [TalEzerKosloff1984]
 // The polynomials T_n ψ are common to all τ; the number of terms is about ρτ.
 #pragma once
 #include <vector>
