@@ -84,7 +84,7 @@ inline double core(int Z, double g, double u, double energy_keV) {
   const auto yukawa = [&](double alpha, double beta) {
     const double S = omega2 + alpha + beta, root = std::sqrt(S * S - 4 * alpha * beta);
     const double limit = 1 / (2 * std::sqrt(alpha * beta));
-    return 0.5 * (root > 1e-9 * S ? std::acosh(S * limit) / root : limit);
+    return 0.5 * (root > 1e-7 * S ? std::acosh(S * limit) / root : limit);
   };
   const double integral =
       -omega2 / (1 + omega2) * yukawa(k2, k2) + 2 * yukawa(k2, 1 + k2) - yukawa(1 + k2, 1 + k2);
