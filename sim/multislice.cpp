@@ -19,6 +19,7 @@ struct Multislice<Real>::Parts {
   std::shared_ptr<const SlicedPotential> potential;
   double band;  // 1/Å
   MixedSpace<Real> space;
+  int entrance = 0;             // first slice
   std::vector<int> boundaries;  // slices in front of each thickness
   std::vector<double> thicknesses;
   // (column, ky), 0 outside the band; the transforms' scale is in `full` and `leaving`
@@ -30,7 +31,7 @@ struct Multislice<Real>::Parts {
       : potential(std::move(given)),
         band(options.band_limit ? potential->grid().band_limit() : HUGE_VAL),
         space(potential->grid(), band) {
-    find_boundaries(options.thicknesses);
+    find_boundaries(options);
     set_propagators(options);
     const std::size_t bytes = potential->grid().size() * sizeof(Wave);
     in_memory = std::max(std::size_t(1), std::size_t(options.memory_GB * 1e9 / double(bytes)));
@@ -43,21 +44,26 @@ struct Multislice<Real>::Parts {
     }
   }
 
-  void find_boundaries(const std::vector<double>& wanted) {
+  void find_boundaries(const MultisliceOptions& options) {
     const double dz = potential->slice_thickness();
     const int slices = potential->slices();
-    if (wanted.empty()) boundaries = {slices};
-    for (const double t : wanted) {
-      const double boundary = std::round(t / dz);
-      if (!(boundary >= 0) || boundary > slices ||
-          (!boundaries.empty() && boundary < boundaries.back()))
-        throw Error(ErrorKind::study,
-                    "thickness " + std::to_string(t) +
-                        " A: thicknesses ascend from 0 to that of the specimen, " +
-                        std::to_string(slices * dz) + " A");
+    const auto wrong = [&](const std::string& what, double value) {
+      return Error(ErrorKind::study, what + " " + std::to_string(value) +
+                                         " A: the entrance and the thicknesses behind it ascend "
+                                         "from 0 to the depth of the specimen, " +
+                                         std::to_string(slices * dz) + " A");
+    };
+    const double first = std::round(options.entrance / dz);
+    if (!(first >= 0 && first <= slices)) throw wrong("entrance", options.entrance);
+    entrance = int(first);
+    if (options.thicknesses.empty()) boundaries = {slices};
+    for (const double t : options.thicknesses) {
+      const double boundary = first + std::round(t / dz);
+      const int previous = boundaries.empty() ? entrance : boundaries.back();
+      if (!(boundary >= previous && boundary <= slices)) throw wrong("thickness", t);
       boundaries.push_back(int(boundary));
     }
-    for (const int boundary : boundaries) thicknesses.push_back(boundary * dz);
+    for (const int boundary : boundaries) thicknesses.push_back((boundary - entrance) * dz);
   }
 
   void set_propagators(const MultisliceOptions& options) {
@@ -147,7 +153,7 @@ void Multislice<Real>::propagate(Wave* waves, int count,
       parts_->advance(waves + std::size_t(i) * grid().size(), first, last, transmission);
     });
   };
-  int slice = 0;
+  int slice = parts_->entrance;
   for (std::size_t i = 0; i < parts_->boundaries.size(); ++i) {
     const int boundary = parts_->boundaries[i];
     while (slice < boundary && parts_->kept.empty()) {

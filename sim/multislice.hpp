@@ -15,9 +15,12 @@
 namespace pendel {
 
 struct MultisliceOptions {
-  Vec2 beam_tilt = Vec2::Zero();    ///< rad, of the incident beam
-  bool exact_propagator = false;    ///< else paraxial
-  std::vector<double> thicknesses;  ///< Å, ascending: where waves are wanted; empty: the exit face
+  Vec2 beam_tilt = Vec2::Zero();  ///< rad, of the incident beam
+  bool exact_propagator = false;  ///< else paraxial
+  double entrance = 0;            ///< Å: depth of the slice boundary where waves enter; the atoms
+                                  ///< in front only lend what reaches behind it
+  std::vector<double> thicknesses;  ///< Å behind the entrance, ascending: where waves are wanted;
+                                    ///< empty: the exit face
   double memory_GB = 4;             ///< for transmission functions that are kept
   /// False: no limit to 2/3 Nyquist, which in every step destroys the order of convergence in the
   /// slices' thickness; waves then wrap around unless they end well within the grid.

@@ -304,6 +304,20 @@ BOOST_AUTO_TEST_CASE(thicknesses) {
   }
 }
 
+// From the entrance to 4 A, and on from an entrance there.
+BOOST_AUTO_TEST_CASE(entrance) {
+  const auto potential = sliced(some_atoms(), 60, 48, 2);
+  const auto waves = probes<double>(potential->grid(), {{3, 2}});
+  MultisliceOptions front, back;
+  front.thicknesses = {4};
+  back.entrance = 4;
+  BOOST_TEST((Multislice<double>(potential, back).thicknesses() == std::vector<double>{8}));
+  const auto in_two = through(potential, back, through(potential, front, waves));
+  BOOST_TEST(difference(in_two, through(potential, {}, waves)) < 1e-14);
+  back.entrance = 13.1;
+  BOOST_CHECK_THROW(Multislice<double>(potential, back), Error);
+}
+
 BOOST_AUTO_TEST_CASE(threads_batches_and_memory) {
   const auto potential = sliced(some_atoms(), 60, 48, 1.5);
   const std::vector<Vec2> positions{{3, 2}, {5, 6}, {1, 1}, {8, 3}, {2, 6}};

@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(an_aperture_of_one_beam) {
 
 // R1 = Σ|I_f(k) − fx fy I_1(k)| / ΣI_f at the plane waves k of the coarser pattern.
 BOOST_AUTO_TEST_CASE(interpolation) {
-  const auto potential = strontium_titanate(6, 5, 128);
+  const auto potential = strontium_titanate(6, 3, 128);
   const Multislice<float> multislice(potential, {});
   Probe small;
   small.semiangle = 0.010;
