@@ -44,6 +44,10 @@ class Fft1 {
   /// x_j = Σ_k X_k exp(+2πi k j/n): plane waves to real space.
   void backward(const Number* X, Number* x) const;
 
+  /// The smallest size >= n that no larger one beats: for the waves of multislice, whose transforms
+  /// are of this kind.
+  static int good_size(int n);
+
  private:
   struct Plans;
   int n_;
