@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "sim/bloch_convergence.hpp"
 
 namespace pendel {
 
@@ -18,12 +19,49 @@ bool along_a_zone(const State& state) {
   }
 }
 
+BlochOptions bloch_options(const EngineOptions& options) {
+  BlochOptions bloch;
+  bloch.potential = options.potential();
+  bloch.refraction = options.refraction;
+  return bloch;
+}
+
 Beams calculation_beams(const State& state, const EngineOptions& options) {
+  if (options.tolerance && engine_kind(state, options) == EngineKind::bloch) {
+    ConvergenceOptions wanted;
+    wanted.tolerance = *options.tolerance;
+    wanted.zero_order_only = options.zero_order_only;
+    const ConvergedBeams found = converged_beams(state, bloch_options(options), wanted);
+    if (!found.converged) {
+      char text[200];
+      std::snprintf(text, sizeof text,
+                    "engine.tolerance: with %zu beams an intensity still changes by %.2g, more "
+                    "than %.2g; zero_order_only: true or the engine splitstep converge sooner",
+                    found.beams.size(), found.last_change, *options.tolerance);
+      throw Error(ErrorKind::numerical, text);
+    }
+    return found.beams;
+  }
   BeamSelection selection;
   selection.g_max = options.g_max_invA;
   selection.sg_max = options.sg_max_invA;
   selection.zero_order_only = options.zero_order_only;
   return select_beams(state, options.potential(), selection);
+}
+
+// The beams up to weak_g_max_invA that are weak and not among the strong ones.
+Beams weak_beams(const State& state, const EngineOptions& options, const std::vector<Hkl>& strong) {
+  BeamSelection selection;
+  selection.g_max = *options.weak_g_max_invA;
+  selection.sg_max = 1e3;  // far from the Ewald sphere, too
+  selection.zero_order_only = options.zero_order_only;
+  const Beams candidates = select_beams(state, options.potential(), selection);
+  SplitLimits limits;
+  const Beams weak = split_beams(state, options.potential(), candidates, limits).weak;
+  std::vector<Hkl> others;
+  for (const Hkl& hkl : weak.hkl)
+    if (std::find(strong.begin(), strong.end(), hkl) == strong.end()) others.push_back(hkl);
+  return beams_from_hkl(state, others);
 }
 
 }  // namespace
@@ -70,9 +108,8 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
     index[i] = int(found - all.begin());
     if (found == all.end()) all.push_back(wanted[i]);
   }
-  BlochOptions bloch;
-  bloch.potential = options.potential();
-  bloch.refraction = options.refraction;
+  BlochOptions bloch = bloch_options(options);
+  if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all);
   return {Bloch(state, beams_from_hkl(state, all), bloch), index};
 }
 
@@ -89,6 +126,11 @@ std::vector<Refinement> refinements(const State& state, const EngineOptions& opt
   };
   const EngineKind kind = engine_kind(state, options);
   if (kind == EngineKind::kinematical) return list;
+  if (kind == EngineKind::bloch && options.tolerance) {
+    Refinement refined{"a tolerance of a third", options};
+    refined.engine.tolerance = *options.tolerance / 3;
+    return {refined};
+  }
   refine("g_max_invA", &EngineOptions::g_max_invA, 1.25);
   if (kind == EngineKind::splitstep) refine("slice_A", &EngineOptions::slice_A, 0.125);
   if (kind == EngineKind::bloch) refine("sg_max_invA", &EngineOptions::sg_max_invA, 1.5);
@@ -96,9 +138,15 @@ std::vector<Refinement> refinements(const State& state, const EngineOptions& opt
 }
 
 std::string engine_summary(const State& state, const EngineOptions& options) {
-  return "engine: " + choice_name(engine_kind(state, options)) + ", " +
-         choice_name(options.scattering) + ", absorption " + choice_name(options.absorption) +
-         ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";
+  const EngineKind kind = engine_kind(state, options);
+  std::string text = "engine: " + choice_name(kind) + ", " + choice_name(options.scattering) +
+                     ", absorption " + choice_name(options.absorption);
+  if (kind == EngineKind::bloch && options.tolerance)
+    return text + ", beams to a tolerance of " + number_text(*options.tolerance);
+  text += ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";
+  if (kind == EngineKind::bloch && options.weak_g_max_invA)
+    text += ", weak beams to " + number_text(*options.weak_g_max_invA) + " 1/Å";
+  return text;
 }
 
 }  // namespace pendel

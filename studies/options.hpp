@@ -124,6 +124,7 @@ struct EngineOptions {
   double g_max_invA = 4;
   double slice_A = 2;
   double sg_max_invA = 0.1;
+  std::optional<double> weak_g_max_invA, tolerance;
   bool zero_order_only = false;
 
   PotentialOptions potential() const {
@@ -147,6 +148,13 @@ struct EngineOptions {
     v("slice_A", slice_A, help("splitstep: thickest slice").range(0.05, 20));
     v("sg_max_invA", sg_max_invA,
       help("bloch, kinematical: beams further from the Ewald sphere are left out").above(0));
+    v("weak_g_max_invA", weak_g_max_invA,
+      help("bloch: other beams up to this |g| act by second-order perturbation (Bethe)")
+          .range(0.2, 20));
+    v("tolerance", tolerance,
+      help("bloch: instead of g_max_invA and sg_max_invA, beams are added until no intensity "
+           "changes by more (fraction of the incident beam)")
+          .range(1e-8, 0.1));
     v("zero_order_only", zero_order_only, help("no higher-order Laue zones"));
   }
 };
