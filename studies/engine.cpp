@@ -126,11 +126,7 @@ std::vector<Refinement> refinements(const State& state, const EngineOptions& opt
   };
   const EngineKind kind = engine_kind(state, options);
   if (kind == EngineKind::kinematical) return list;
-  if (kind == EngineKind::bloch && options.tolerance) {
-    Refinement refined{"a tolerance of a third", options};
-    refined.engine.tolerance = *options.tolerance / 3;
-    return {refined};
-  }
+  if (kind == EngineKind::bloch && options.tolerance) return list;  // converged already
   refine("g_max_invA", &EngineOptions::g_max_invA, 1.25);
   if (kind == EngineKind::splitstep) refine("slice_A", &EngineOptions::slice_A, 0.125);
   if (kind == EngineKind::bloch) refine("sg_max_invA", &EngineOptions::sg_max_invA, 1.5);

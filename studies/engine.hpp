@@ -22,7 +22,8 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options);
 
 /// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick
-/// and a larger grid, or more beams; none for the kinematical engine, which discretises nothing.
+/// and a larger grid, or more beams; none for the kinematical engine, which discretises nothing,
+/// and for Bloch waves of a stated tolerance.
 struct Refinement {
   std::string what;  ///< "g_max_invA 4 -> 5"
   EngineOptions engine;

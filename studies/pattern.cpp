@@ -189,6 +189,8 @@ void PatternStudy::check(Problems& problems) const {
 void PatternStudy::run(RunContext& context) const {
   const Plan plan(*this);
   for (const std::string& file : plan.specimen.files) context.provenance.add_input(file);
+  if (pattern.scattering_matrix && !std::holds_alternative<Bloch>(plan.engine.engine))
+    throw Error(ErrorKind::study, "pattern.scattering_matrix: is of the engine bloch");
   context.say(specimen_summary(plan.specimen));
   context.say(engine_summary(plan.specimen.state, engine));
   context.say("pattern: " + std::to_string(plan.hkl.size()) + " beams, " +
@@ -279,6 +281,11 @@ void PatternStudy::run(RunContext& context) const {
   if (pattern.cbed)
     add_cbed(*pattern.cbed, plan.specimen, beam, plan.engine, plan.layer, plan.thicknesses, context,
              result);
+  if (pattern.spots)
+    add_spots(*pattern.spots, plan.specimen, pattern.precession_mrad * 1e-3, engine.scattering,
+              result);
+  if (pattern.scattering_matrix)
+    add_scattering_matrices(plan.specimen, plan.engine, plan.layer, plan.thicknesses, result);
   if (pattern.rings) add_rings(*pattern.rings, plan.specimen, engine.scattering, result);
   if (!certificate.what.empty()) {
     EmdDictionary metadata = {{"refined", certificate.what}};

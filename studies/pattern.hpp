@@ -26,6 +26,8 @@ struct PatternOptions {
   double precession_mrad = 0;
   int certificate_tilts = 1;
   std::optional<CbedOptions> cbed;
+  std::optional<SpotsOptions> spots;
+  bool scattering_matrix = false;
   std::optional<RingsOptions> rings;
 
   template <class Visitor>
@@ -43,6 +45,9 @@ struct PatternOptions {
       help("tilts at which the engine is refined once and the change is reported; 0: none")
           .range(0, 1000));
     v("cbed", cbed, help("the image of convergent-beam diffraction on a detector"));
+    v("spots", spots, help("spots of every crystal by single scattering, forbidden ones listed"));
+    v("scattering_matrix", scattering_matrix,
+      help("bloch: the whole matrix of the layer at each thickness"));
     v("rings", rings, help("powder rings of every crystal"));
   }
 };

@@ -8,6 +8,7 @@
 #include "core/progress.hpp"
 #include "sim/cbed.hpp"
 #include "sim/counts.hpp"
+#include "sim/kinematical_pattern.hpp"
 #include "sim/powder.hpp"
 #include "studies/interrupt.hpp"
 
@@ -26,6 +27,17 @@ Eigen::Matrix2d incident_step(const CbedOptions& options, const State& state, do
                                       "; disks that interfere need a zone axis: give coherent: "
                                       "false, or simulate with the study `stem`");
   }
+}
+
+// Layers of one crystal with other mode amplitudes have one name.
+std::vector<std::string> distinct_names(const Specimen& specimen) {
+  std::set<std::string> seen;
+  std::vector<std::string> names = specimen.names;
+  for (std::string& name : names) {
+    const std::string given = name;
+    for (int n = 2; !seen.insert(name).second; ++n) name = given + "_" + std::to_string(n);
+  }
+  return names;
 }
 
 }  // namespace
@@ -101,17 +113,88 @@ void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOp
                options.detector.dose ? hdf5::Stored::uint32 : hdf5::Stored::float32);
 }
 
+void add_spots(const SpotsOptions& options, const Specimen& specimen, double precession,
+               ScatteringTable table, EmdWriter& result) {
+  const State& state = specimen.state;
+  const std::vector<std::string> names = distinct_names(specimen);
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    SpotOptions wanted;
+    wanted.table = table;
+    wanted.g_max = options.g_max_invA;
+    wanted.sg_max = options.sg_max_invA;
+    wanted.precession = precession;
+    double thickness = 0;
+    for (const Layer& layer : state.layers)
+      if (std::size_t(layer.crystal) == c) thickness += layer.thickness;
+    if (options.shape == SpotShape::slab)
+      wanted.shape = SlabShape{thickness};
+    else
+      wanted.shape = GaussianShape{options.sigma_invA};
+    const OrientedCrystal& oriented = state.crystals[c];
+    const std::vector<Spot> spots =
+        SpotPatterns(oriented.crystal, state.energy_keV, wanted)
+            .spots(oriented.R_lab_crystal, state.surface_normal, state.beam_tilt);
+    const std::size_t count = spots.size();
+    Array hkl({count, 3}), g({count, 3}), error({count}), intensity({count}), forbidden({count});
+    for (std::size_t i = 0; i < count; ++i) {
+      for (int j = 0; j < 3; ++j) {
+        hkl(i, std::size_t(j)) = spots[i].hkl.vec()[j];
+        g(i, std::size_t(j)) = spots[i].g[j];
+      }
+      error.values[i] = spots[i].excitation_error;
+      intensity.values[i] = spots[i].intensity;
+      forbidden.values[i] = spots[i].forbidden;
+    }
+    const std::string group = "spots/" + names[c] + "/";
+    const EmdAxis spot = index_axis("spot", count);
+    result.array(group + "hkl", hkl, "", {spot, index_axis("index", 3)}, "Miller indices",
+                 hdf5::Stored::int32);
+    result.array(group + "g", g, "1/Å", {spot, index_axis("component", 3)},
+                 "scattering vector, lab x (columns), y (rows), z (along the beam)");
+    result.array(group + "excitation_error", error, "1/Å", {spot}, "along the surface normal");
+    const bool slab = options.shape == SpotShape::slab;
+    result.array(group + "intensity", intensity, slab ? "" : "1/Å⁴", {spot},
+                 slab ? "single scattering by a slab, fraction of the incident beam"
+                      : "|U_g|² exp(-s²/2σ²)");
+    result.array(group + "forbidden", forbidden, "", {spot}, "1: absent, the atoms' waves cancel",
+                 hdf5::Stored::int32);
+  }
+}
+
+void add_scattering_matrices(const Specimen& specimen, const EngineWithBeams& engine, int layer,
+                             const std::vector<double>& thicknesses, EmdWriter& result) {
+  const Bloch& bloch = std::get<Bloch>(engine.engine);
+  const std::vector<MatrixXcd> matrices =
+      bloch.scattering_matrices(specimen.state, layer, specimen.state.beam_tilt, thicknesses);
+  const Beams& all = bloch.beams();
+  Array real({thicknesses.size(), all.size(), all.size()}), hkl({all.size(), 3});
+  Array imaginary = real;
+  for (std::size_t t = 0; t < thicknesses.size(); ++t)
+    for (std::size_t out = 0; out < all.size(); ++out)
+      for (std::size_t in = 0; in < all.size(); ++in) {
+        const complex value = matrices[t](long(out), long(in));
+        real(t * all.size() + out, in) = value.real();
+        imaginary(t * all.size() + out, in) = value.imag();
+      }
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (int j = 0; j < 3; ++j) hkl(i, std::size_t(j)) = all.hkl[i].vec()[j];
+  const std::vector<EmdAxis> axes = {
+      {"thickness", "Å", thicknesses}, index_axis("out", all.size()), index_axis("in", all.size())};
+  const std::string note = "amplitude out of a beam (row) for amplitude 1 in another (column)";
+  result.array("scattering_matrix/real", real, "", axes, note);
+  result.array("scattering_matrix/imaginary", imaginary, "", axes, note);
+  result.array("scattering_matrix/hkl", hkl, "",
+               {index_axis("beam", all.size()), index_axis("index", 3)}, "of rows and columns",
+               hdf5::Stored::int32);
+}
+
 void add_rings(const RingsOptions& options, const Specimen& specimen, ScatteringTable table,
                EmdWriter& result) {
   PowderOptions powder;
   powder.table = table;
   powder.g_max = options.g_max_invA;
-  std::set<std::string> seen;
-  for (std::size_t c = 0; c < specimen.names.size(); ++c) {
-    // layers of one crystal with other mode amplitudes have one name
-    std::string name = specimen.names[c];
-    for (int n = 2; !seen.insert(name).second; ++n)
-      name = specimen.names[c] + "_" + std::to_string(n);
+  const std::vector<std::string> names = distinct_names(specimen);
+  for (std::size_t c = 0; c < names.size(); ++c) {
     const std::vector<Ring> rings =
         powder_rings(specimen.state.crystals[c].crystal, specimen.state.energy_keV, powder);
     const std::size_t count = rings.size();
@@ -124,7 +207,7 @@ void add_rings(const RingsOptions& options, const Specimen& specimen, Scattering
       intensity.values[i] = rings[i].intensity;
       forbidden.values[i] = rings[i].forbidden;
     }
-    const std::string group = "rings/" + name + "/";
+    const std::string group = "rings/" + names[c] + "/";
     const EmdAxis ring = index_axis("ring", count);
     result.array(group + "g", g, "1/Å", {ring}, "1/d");
     result.array(group + "hkl", hkl, "", {ring, index_axis("index", 3)},

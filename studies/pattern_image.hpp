@@ -1,5 +1,5 @@
-// The parts of study `pattern` that are pictures: a detector's image of convergent-beam
-// diffraction, the rings of a powder.
+// What study `pattern` gives besides the beams' intensities: a detector's image of convergent-beam
+// diffraction, kinematical spots, scattering matrices, the rings of a powder.
 #pragma once
 #include "studies/engine.hpp"
 #include "studies/optics.hpp"
@@ -25,6 +25,29 @@ struct CbedOptions {
   }
 };
 
+enum class SpotShape { slab, gaussian };
+inline Choices<SpotShape> choices(SpotShape) {
+  return {{"slab", SpotShape::slab}, {"gaussian", SpotShape::gaussian}};
+}
+
+/// Spots by single scattering, forbidden ones listed as such.
+struct SpotsOptions {
+  double g_max_invA = 2;
+  double sg_max_invA = 0.06;
+  SpotShape shape = SpotShape::slab;
+  double sigma_invA = 0.02;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("g_max_invA", g_max_invA, help("reflections up to this |g|").range(0.05, 20));
+    v("sg_max_invA", sg_max_invA, help("and this far from the Ewald sphere").above(0));
+    v("shape", shape,
+      help("how intensity falls with the excitation error: as of a slab of the specimen's "
+           "thickness, or a Gaussian (intensities are then |U_g|² in 1/Å⁴)"));
+    v("sigma_invA", sigma_invA, help("standard deviation of the Gaussian").above(0));
+  }
+};
+
 /// Rings of a powder of each crystal, by single scattering.
 struct RingsOptions {
   double g_max_invA = 1.5;
@@ -47,6 +70,14 @@ void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& p
 void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
               const EngineWithBeams& engine, int layer, const std::vector<double>& thicknesses,
               RunContext& context, EmdWriter& result);
+
+/// Adds, per crystal, its kinematical spots (hkl, g, excitation_error, intensity, forbidden).
+void add_spots(const SpotsOptions& options, const Specimen& specimen, double precession,
+               ScatteringTable table, EmdWriter& result);
+
+/// Adds the scattering matrices of the layer at each thickness, incident along the beam.
+void add_scattering_matrices(const Specimen& specimen, const EngineWithBeams& engine, int layer,
+                             const std::vector<double>& thicknesses, EmdWriter& result);
 
 /// Adds, per crystal, the rings (g, hkl, multiplicity, intensity, forbidden) and their profile.
 void add_rings(const RingsOptions& options, const Specimen& specimen, ScatteringTable table,
