@@ -218,30 +218,30 @@ void PatternStudy::run(RunContext& context) const {
                 "; this run begins anew (--resume would continue it)");
   Checkpoint checkpoint(context.partial(), context.fingerprint(), 3 * thicknesses * count,
                         context.resume);
-  std::vector<std::size_t> to_do;
-  for (std::size_t tilt = 0; tilt < tilts; ++tilt) {
-    const auto done = checkpoint.rows().find(tilt);
-    if (done == checkpoint.rows().end()) {
-      to_do.push_back(tilt);
-    } else {
-      TiltPatterns patterns(thicknesses * count);
-      patterns.values = done->second;
-      keep(tilt, patterns);
-    }
+  for (const auto& [tilt, values] : checkpoint.rows()) {
+    TiltPatterns patterns(thicknesses * count);
+    patterns.values = values;
+    keep(tilt, patterns);
   }
-  // Tilts go together, as many as 256 MB of amplitudes hold: they share work.
+  // Tilts go together, as many as 256 MB of amplitudes hold, since they share work. The same ones
+  // always do: a resumed run then gives the same bits.
   const std::size_t directions = plan.directions().size();
   const std::size_t together = std::clamp<std::size_t>(
       std::size_t(256e6) / (sizeof(complex) * thicknesses * count * directions), 1, 4096);
-  Progress progress("pattern", long(to_do.size()), context.quiet);
-  for (std::size_t first = 0; first < to_do.size(); first += together) {
-    const std::size_t some = std::min(together, to_do.size() - first);
-    std::vector<Vec2> block;
-    for (std::size_t k = 0; k < some; ++k) block.push_back(plan.tilts[to_do[first + k]]);
-    std::vector<TiltPatterns> patterns = calculate(plan, plan.engine, block);
-    for (std::size_t k = 0; k < some; ++k) {
-      checkpoint.append(to_do[first + k], patterns[k].values);
-      keep(to_do[first + k], patterns[k]);
+  Progress progress("pattern", long(tilts), context.quiet);
+  for (std::size_t first = 0; first < tilts; first += together) {
+    const std::size_t some = std::min(together, tilts - first);
+    std::vector<std::size_t> missing;
+    for (std::size_t k = 0; k < some; ++k)
+      if (!checkpoint.rows().count(first + k)) missing.push_back(k);
+    if (!missing.empty()) {
+      const std::vector<Vec2> block(plan.tilts.begin() + long(first),
+                                    plan.tilts.begin() + long(first + some));
+      std::vector<TiltPatterns> patterns = calculate(plan, plan.engine, block);
+      for (const std::size_t k : missing) {
+        checkpoint.append(first + k, patterns[k].values);
+        keep(first + k, patterns[k]);
+      }
     }
     progress.advance(long(some));
   }

@@ -39,7 +39,7 @@ class Command(unittest.TestCase):
 
     def test_every_kind_of_new_study_is_valid_and_runs(self):
         command.write_scan(self.folder, 1, 1)
-        for kind in "pattern", "fit":
+        for kind in "pattern", "stem", "fit":
             text = self.run_pendel("new", kind).stdout
             (self.folder / f"{kind}.yaml").write_text(text)
             done = self.run_pendel("check" if kind == "fit" else "run", f"{kind}.yaml")
@@ -48,7 +48,7 @@ class Command(unittest.TestCase):
             self.assertIn("  output:", uncommented)
 
     def test_keys_and_schema(self):
-        for kind in "pattern", "fit":
+        for kind in "pattern", "stem", "fit":
             keys = self.run_pendel("keys", kind).stdout
             self.assertIn("| `specimen.layers[].thickness_A` | number | Å | above 0 |", keys)
             rows = [line for line in keys.splitlines() if line.startswith("| `")]
@@ -57,7 +57,7 @@ class Command(unittest.TestCase):
         self.assertEqual(documented, self.run_pendel("keys").stdout,
                          "docs/studies.md is out of date: pendel keys > docs/studies.md")
         schema = json.loads(self.run_pendel("schema").stdout)
-        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "fit"])
+        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "stem", "fit"])
 
     def test_result_of_a_fit(self):
         self.fit()
