@@ -21,6 +21,11 @@ int grid_size(double length, double pixel, int factor) {
   return factor * Fft2::good_size((least + factor - 1) / factor);
 }
 
+// Of the aperture, soft edge included [1/Å].
+double outer_k(const Probe& probe) {
+  return (probe.semiangle + probe.edge / 2) / electron::wavelength(probe.energy_keV);
+}
+
 }  // namespace
 
 // One configuration of the atoms, ready to take probes through it.
@@ -49,7 +54,7 @@ class StemSimulator::Runner {
     prism.semiangle = s.probe_.semiangle + s.probe_.edge / 2;
     prism.fx = o.interpolation[0];
     prism.fy = o.interpolation[1];
-    prism.k_max = o.k_max;
+    if (o.k_max > 0) prism.k_max = std::max(o.k_max, outer_k(s.probe_) * (1 + 1e-9));
     prism.memory_GB = o.memory_GB / 4;
     matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, prism);
     multislice_.reset();
@@ -58,21 +63,12 @@ class StemSimulator::Runner {
 
   // Adds weight × intensity of every position to sums (position, thickness,
   // pixel).
-  void add(const Probe& probe, const std::vector<Vec2>& positions, double weight,
-           std::vector<float>& sums) {
-    for (std::size_t first = 0; first < positions.size(); first += together) {
-      const std::vector<Vec2> some(
-          positions.begin() + long(first),
-          positions.begin() + long(std::min(first + together, positions.size())));
-      float* sum = sums.data() + first * s_.thicknesses_.size() * pixels_.size();
-      if (matrix_)
-        add_by_prism(probe, some, weight, sum);
-      else
-        add_by_multislice(probe, some, weight, sum);
-    }
+  void add(const Probe& probe, const std::vector<Vec2>& positions, double weight, float* sums) {
+    if (matrix_)
+      add_by_prism(probe, positions, weight, sums);
+    else
+      add_by_multislice(probe, positions, weight, sums);
   }
-
-  static constexpr std::size_t together = 16;  // positions whose waves are held at once
 
  private:
   void find_pixels(const WaveGrid& grid) {
@@ -106,11 +102,12 @@ class StemSimulator::Runner {
     intensity_.resize(size_ * positions.size());
     for (std::size_t t = 0; t < s_.thicknesses_.size(); ++t) {
       matrix_->patterns(probe, positions, int(t), intensity_.data());
-      for (std::size_t i = 0; i < positions.size(); ++i) {
-        float* sum = sums + (i * s_.thicknesses_.size() + t) * pixels_.size();
+      parallel_for(long(positions.size()), [&](long i, int) {
+        const Real* intensity = intensity_.data() + std::size_t(i) * size_;
+        float* sum = sums + (std::size_t(i) * s_.thicknesses_.size() + t) * pixels_.size();
         for (std::size_t p = 0; p < pixels_.size(); ++p)
-          sum[p] += float(weight * double(intensity_[i * size_ + pixels_[p]]));
-      }
+          sum[p] += float(weight * double(intensity[pixels_[p]]));
+      });
     }
   }
 
@@ -130,9 +127,6 @@ StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options
            grid_size(model_.box.y(), options_.pixel, fy), model_.box.x(), model_.box.y()};
   const WaveGrid pattern = {grid_.nx / fx, grid_.ny / fy, grid_.lx / fx, grid_.ly / fy};
   pixel_size_ = {1 / pattern.lx, 1 / pattern.ly};
-  // An edge as wide as a pixel: the aperture's area does not jump with the box.
-  probe_.edge =
-      std::max(probe_.edge, pixel_size_.maxCoeff() * electron::wavelength(probe_.energy_keV));
 
   slices_ = slice_count(model_.box.z(), options_.slicing.slice_A);
   const double dz = model_.box.z() / slices_;
@@ -150,27 +144,52 @@ StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options
             {WaveGrid::frequency(ix, pattern.nx), WaveGrid::frequency(iy, pattern.ny)});
       }
 
-  // A quarter of the memory each is for transmission functions and the
-  // scattering matrix, the rest for waves and for the patterns of a block.
-  const double wave = double(grid_.size()) * 2 *
-                      (options_.precision == Precision::single ? sizeof(float) : sizeof(double));
-  const double position = sizeof(float) * double(k_.size() * thicknesses_.size());
-  const double available = options_.memory_GB * 0.5e9 - double(Runner<float>::together) * wave;
-  block_ = int(std::min(4096.0, available / position));
-  if (available < position) {
+  if (outer_k(probe_) > grid_.band_limit()) {
     char text[200];
     std::snprintf(text, sizeof text,
-                  "memory_GB: waves of %d x %d pixels and one position's "
-                  "patterns need %.3g GB; "
-                  "half of the %.3g GB given is for them",
-                  grid_.nx, grid_.ny, (position + options_.memory_GB * 0.5e9 - available) * 1e-9,
-                  options_.memory_GB);
+                  "the aperture reaches to %.3g mrad, pixels of %.3g Å carry waves to %.3g mrad; "
+                  "smaller pixels are needed",
+                  1e3 * outer_k(probe_) * electron::wavelength(probe_.energy_keV), grid_.dx(),
+                  1e3 * grid_.band_limit() * electron::wavelength(probe_.energy_keV));
     throw Error(ErrorKind::study, text);
   }
+  share_memory(pattern);
+}
+
+// A quarter of the memory each is for transmission functions and the scattering matrix. In the
+// other half are each thread's work space, the waves of a batch and the patterns of a block.
+void StemSimulator::share_memory(const WaveGrid& pattern) {
+  const bool prism = options_.method == StemMethod::prism, phonons = options_.phonon_configurations;
+  const double real = options_.precision == Precision::single ? sizeof(float) : sizeof(double);
+  // Bytes: a potential in the making and a wave; k_, frequency_ and pixels_.
+  const double fixed =
+      threads() * double(grid_.size()) * (40 + 2 * real) + 32.0 * double(k_.size());
+  const double wave = prism ? 3 * real * double(pattern.size()) : 2 * real * double(grid_.size());
+  const double position = sizeof(float) * double(k_.size() * thicknesses_.size());
+  const double available = options_.memory_GB * 0.5e9 - fixed;
+  if (available < wave + position) {
+    char text[200];
+    std::snprintf(
+        text, sizeof text,
+        "memory_GB is %.3g; waves of %d x %d pixels on %d threads and the patterns of one "
+        "position need at least %.3g",
+        options_.memory_GB, grid_.nx, grid_.ny, threads(), 2e-9 * (fixed + wave + position));
+    throw Error(ErrorKind::study, text);
+  }
+  // Enough that threads are busy. One more configuration of the atoms costs a new potential, and
+  // with PRISM a new scattering matrix: then many positions share it, though all are lost if the
+  // run is killed.
+  const int most = 16 * threads();
+  batch_ = int(std::min<double>(most, std::max(1.0, available / (wave + position))));
+  block_ = int(std::min<double>(!phonons ? batch_
+                                : prism  ? 4096
+                                         : 256,
+                                std::max(1.0, (available - batch_ * wave) / position)));
 }
 
 template <class Real>
-void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink) const {
+void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
+                           const std::function<void()>& poll) const {
   const std::size_t per_position = thicknesses_.size() * k_.size();
   const std::vector<DefocusOffset> foci = defocus_offsets(options_.focal_spread, 7);
   const std::vector<PositionOffset> sources = source_offsets(options_.source_size, 3);
@@ -186,27 +205,34 @@ void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink)
         runner.reset();  // frees its memory first
         runner = std::make_unique<Runner<Real>>(*this, configuration);
       }
-      for (const DefocusOffset& focus : foci) {
-        Probe probe = probe_;
-        if (focus.C10 != 0) probe.aberrations.push_back({1, 0, focus.C10, 0});
-        for (const PositionOffset& source : sources) {
-          shifted.assign(positions.begin() + first, positions.begin() + first + count);
-          for (Vec2& position : shifted) position += source.position;
-          runner->add(probe, shifted, focus.weight * source.weight / configurations, sums);
+      for (std::size_t done = 0; done < count; done += std::size_t(batch_)) {
+        const auto begin = positions.begin() + long(first + done);
+        const auto end = begin + long(std::min(count - done, std::size_t(batch_)));
+        for (const DefocusOffset& focus : foci) {
+          Probe probe = probe_;
+          if (focus.C10 != 0) probe.aberrations.push_back({1, 0, focus.C10, 0});
+          for (const PositionOffset& source : sources) {
+            poll();
+            shifted.assign(begin, end);
+            for (Vec2& position : shifted) position += source.position;
+            runner->add(probe, shifted, focus.weight * source.weight / configurations,
+                        sums.data() + done * per_position);
+          }
         }
       }
     }
-    for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t t = 0; t < thicknesses_.size(); ++t)
-        sink(first + i, t, sums.data() + i * per_position + t * k_.size());
+    parallel_for(long(count), [&](long i, int) {
+      sink(first + std::size_t(i), sums.data() + std::size_t(i) * per_position);
+    });
   }
 }
 
-void StemSimulator::run(const std::vector<Vec2>& positions, const Sink& sink) const {
+void StemSimulator::run(const std::vector<Vec2>& positions, const Sink& sink,
+                        const std::function<void()>& poll) const {
   if (options_.precision == Precision::single)
-    run_as<float>(positions, sink);
+    run_as<float>(positions, sink, poll);
   else
-    run_as<double>(positions, sink);
+    run_as<double>(positions, sink, poll);
 }
 
 }  // namespace pendel

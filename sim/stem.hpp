@@ -34,8 +34,8 @@ struct StemOptions {
 
 class StemSimulator {
  public:
-  /// The aperture's edge becomes at least a pixel of a pattern wide. Error (study) if memory_GB
-  /// does not hold what one position needs, or if the aperture is not within the band limit.
+  /// Error (study) if memory_GB does not hold what one position needs, or if the aperture is not
+  /// within the band limit.
   StemSimulator(AtomicModel model, Probe probe, StemOptions options);
 
   /// Transverse wavevectors [1/Å] of the pixels of a pattern, and their size.
@@ -45,26 +45,32 @@ class StemSimulator {
   /// The slice boundaries nearest to those asked for [Å].
   const std::vector<double>& thicknesses() const { return thicknesses_; }
   int slices() const { return slices_; }
-  /// Positions that are worked on together within memory_GB; the result does not depend on it.
+  /// Positions that are finished together, within memory_GB; the result does not depend on it.
   int block() const { return block_; }
 
-  /// For every position [Å] and thickness: sink(position, thickness, intensity of k(), fractions of
-  /// the incident beam). Called from one thread, in order.
-  using Sink = std::function<void(std::size_t, std::size_t, const float*)>;
-  void run(const std::vector<Vec2>& positions, const Sink& sink) const;
+  /// For every position [Å]: sink(position, intensity (thicknesses, k()), fractions of the incident
+  /// beam). Called by several threads at once. poll() is called by the caller's thread every few
+  /// positions; what it throws ends the run.
+  using Sink = std::function<void(std::size_t, const float*)>;
+  void run(
+      const std::vector<Vec2>& positions, const Sink& sink,
+      const std::function<void()>& poll = [] {}) const;
 
  private:
   template <class Real>
   class Runner;
   template <class Real>
-  void run_as(const std::vector<Vec2>& positions, const Sink& sink) const;
+  void run_as(const std::vector<Vec2>& positions, const Sink& sink,
+              const std::function<void()>& poll) const;
+  void share_memory(const WaveGrid& pattern);
 
   AtomicModel model_;
   Probe probe_;
   StemOptions options_;
   WaveGrid grid_;
   std::vector<double> thicknesses_;
-  int slices_ = 0, block_ = 1;
+  int slices_ = 0;
+  int batch_ = 1, block_ = 1;  // positions whose waves, whose patterns are held at once
   Vec2 pixel_size_;
   std::vector<Vec2> k_;
   std::vector<std::array<int, 2>> frequency_;  // of k_, along x and y
