@@ -1,4 +1,5 @@
 // `pendel info`: what is in an HDF5 file, a CIF or a study.
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -35,7 +36,21 @@ std::string line_of(const std::string& name, const hdf5::Item& data,
          shape_text(data.shape, axes) + (data.units.empty() ? "" : " [" + data.units + "]");
 }
 
-// An EMD array is one line; its axes, and the metadata, are not shown one by one.
+// An axis of an EMD array: its name and, if it has a unit, its step or the unit: "q_row every 0.5
+// mrad".
+std::string axis_text(const hdf5::InputFile& file, const std::string& dim) {
+  const std::string name = file.attribute(dim, "name"), units = file.attribute(dim, "units");
+  if (!file.has(dim) || units.empty() || units == "pixels") return name;
+  const std::vector<double> values = file.read(dim).values;
+  // an even axis is stored by two values, or has few enough to look
+  for (std::size_t i = 2; i < values.size(); ++i)
+    if (std::abs(values[i] - 2 * values[i - 1] + values[i - 2]) > 1e-6 * std::abs(values[i]))
+      return name + " [" + units + "]";
+  if (values.size() == 1) return name + formatted(" at %.6g ", values[0]) + units;
+  return name + formatted(" every %.6g ", values[1] - values[0]) + units;
+}
+
+// An EMD array is one line; the numbers of its axes, and the metadata, are not shown.
 std::string emd_lines(const hdf5::InputFile& file, const std::string& root) {
   std::string text;
   for (const hdf5::Item& item : file.items(root)) {
@@ -46,7 +61,7 @@ std::string emd_lines(const hdf5::InputFile& file, const std::string& root) {
       continue;
     std::vector<std::string> axes;
     for (std::size_t i = 0; i < item.shape.size(); ++i)
-      axes.push_back(file.attribute(node + "/dim" + std::to_string(i), "name"));
+      axes.push_back(axis_text(file, node + "/dim" + std::to_string(i)));
     const std::string note = file.attribute(node, "description");
     text += line_of(node.substr(root.size() + 1), item, axes) + (note.empty() ? "" : ": " + note) +
             "\n";

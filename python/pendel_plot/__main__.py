@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import disks, maps, pattern, result
+from . import detector, disks, maps, pattern, result, rings, stem
 
 
 def position(argument):
@@ -17,12 +17,16 @@ def position(argument):
     return tuple(map(int, parts))
 
 
+def check_position(at, shape):
+    if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape)):
+        raise result.NotAResult(f"--position {','.join(map(str, at))} is not in the scan, whose shape "
+                                f"is {','.join(map(str, shape))} (counted from 0)")
+
+
 def fit_figures(fit, chosen):
     """(name, figure) of everything the fit holds."""
     at = disks.typical_position(fit) if chosen is None else chosen
-    if len(at) != len(fit.shape) or any(i >= n for i, n in zip(at, fit.shape)):
-        raise result.NotAResult(f"--position {','.join(map(str, at))} is not in the scan, whose shape "
-                                f"is {','.join(map(str, fit.shape))} (counted from 0)")
+    check_position(at, fit.shape)
     if len(fit.shape) == 2:
         yield "maps", maps.maps_figure(fit)
         for name, x, y in maps.polarization_pairs(fit):
@@ -36,6 +40,21 @@ def pattern_figures(found):
     yield "spots", pattern.spots_figure(found)
     yield "thickness", pattern.thickness_figure(found)
     yield "tilt", pattern.tilt_figure(found)
+    yield "map", pattern.map_figure(found)
+    if found.cbed is not None:
+        yield "cbed", detector.cbed_figure(found.cbed)
+    for name, arrays in found.rings.items():
+        yield "rings_" + name, rings.rings_figure(name, arrays)
+
+
+def stem_figures(scan, chosen):
+    at = tuple(n // 2 for n in scan.shape) if chosen is None else chosen
+    check_position(at, scan.shape)
+    yield "images", stem.images_figure(scan)
+    yield "centre_of_mass", stem.centre_of_mass_figure(scan)
+    if scan.cubes:
+        yield "mean", stem.mean_figure(scan)
+        yield "pattern_" + "_".join(map(str, at)), stem.pattern_figure(scan, at)
 
 
 def main(argv=None):
@@ -45,12 +64,15 @@ def main(argv=None):
                         metavar="DIR", help="folder of the figures; made if missing")
     parser.add_argument("--format", choices=["png", "pdf", "svg"], default="png")
     parser.add_argument("--position", type=position, metavar="ROW,COLUMN",
-                        help="scan position of the disk intensities (default: that of median χ²)")
+                        help="scan position of the disk intensities (default: that of median χ²) or "
+                             "of the pattern (default: the middle)")
     arguments = parser.parse_args(argv)
     try:
         found = result.read(arguments.result)
         if isinstance(found, result.FitResult):
             figures = fit_figures(found, arguments.position)
+        elif isinstance(found, result.StemResult):
+            figures = stem_figures(found, arguments.position)
         else:
             figures = pattern_figures(found)
         arguments.output.mkdir(parents=True, exist_ok=True)

@@ -131,13 +131,17 @@ def polarization_pairs(result):
     return pairs
 
 
-def arrow_panel(axes, x, y, norm, longest, step):
-    """ρ as arrows over the map of |ρ|. Arrows point in lab x (right) and lab y (down)."""
-    draw(axes, np.hypot(x, y), SEQUENTIAL, norm, r"$|\rho|$", step)
+def arrow_panel(axes, x, y, norm, longest, step, label=r"$|\rho|$", aspect=1.0):
+    """ρ as arrows over the map of |ρ|. Arrows point in lab x (right) and lab y (down).
+
+    aspect: height over width of a position.
+    """
+    draw(axes, np.hypot(x, y), SEQUENTIAL, norm, label, step)
+    axes.set_aspect(aspect)
     rows, columns = x.shape
     stride = max(1, int(np.ceil(max(rows, columns) / 24)))
     row, column = np.mgrid[stride // 2:rows:stride, stride // 2:columns:stride]
-    u, v = x[row, column], y[row, column]
+    u, v = x[row, column], y[row, column] / aspect
     axes.quiver(column, row, u, v, angles="xy", scale_units="xy", pivot="mid",
                 scale=longest / (0.95 * stride), width=0.14 * stride / columns, color="white",
                 edgecolor="black", linewidth=0.4, headwidth=3.2, headlength=3.5, headaxislength=3.2)

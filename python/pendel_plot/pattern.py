@@ -13,9 +13,15 @@ def strongest_first(result, intensity):
     return np.lexsort([(result.hkl < 0).sum(axis=1), -strength])
 
 
+def middle(result):
+    """The tilt in the middle of the series."""
+    return int(np.argmin(np.linalg.norm(result.tilt - result.tilt.mean(axis=0), axis=1).round(9)))
+
+
 def spots_figure(result):
-    """Spots of the first tilt at the greatest thickness: area ∝ intensity, lab y down."""
-    intensity = result.intensity[0, -1]
+    """Spots of the middle tilt at the greatest thickness: area ∝ intensity, lab y down."""
+    shown = middle(result)
+    intensity = result.intensity[shown, -1]
     g = result.g[:, :2]
     figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 6.4))
     extent = 1.12 * np.abs(g).max()
@@ -39,7 +45,7 @@ def spots_figure(result):
     axes.set_xlabel("$g_x$ (1/Å)")
     axes.set_ylabel("$g_y$ (1/Å), down")
     at = (f" at {result.thickness[-1]:.4g} Å, beam tilt "
-          f"({result.tilt[0, 0]:.3g}, {result.tilt[0, 1]:.3g}) mrad")
+          f"({result.tilt[shown, 0]:.3g}, {result.tilt[shown, 1]:.3g}) mrad")
     cut = "; a stronger direct beam is drawn at 1.5 times that" if area.max() == 390 else ""
     axes.set_title(f"Spots{at}\narea ∝ intensity, strongest diffracted spot {strongest:.3g}{cut}",
                    fontsize=8)
@@ -47,10 +53,10 @@ def spots_figure(result):
 
 
 def thickness_figure(result):
-    """Intensity of the strongest beams against thickness at the first tilt; None for one thickness."""
-    if len(result.thickness) < 2:
+    """Intensity of the strongest beams against thickness at the middle tilt; None for two or fewer."""
+    if len(result.thickness) < 3:
         return None
-    intensity = result.intensity[0]
+    intensity = result.intensity[middle(result)]
     figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
     curves = []  # [beam, number of beams with the same curve]
     for i in strongest_first(result, intensity):
@@ -67,6 +73,8 @@ def thickness_figure(result):
         equal = f" and {count - 1} equal" if count > 1 else ""
         axes.plot(result.thickness, intensity[:, i], color=plt.cm.tab10(number),
                   linewidth=1.3, label=hkl_label(result.hkl[i]) + equal)
+    tilt = result.tilt[middle(result)]
+    axes.set_title(f"beam tilt ({tilt[0]:.3g}, {tilt[1]:.3g}) mrad", loc="left")
     axes.set_xlabel("thickness of the layer (Å)")
     axes.set_ylabel("intensity (incident beam = 1)")
     axes.set_xlim(result.thickness[0], result.thickness[-1])
@@ -76,41 +84,114 @@ def thickness_figure(result):
     return figure
 
 
-def tilt_figure(result):
-    """Intensity of the strongest beams over the tilts, at the greatest thickness; None for one tilt.
+def tilt_line(result):
+    """(coordinate along the line [mrad], label) of tilts on a line, else None."""
+    offset = result.tilt - result.tilt[0]
+    span = np.linalg.norm(offset[-1])
+    if len(offset) < 2 or span == 0:
+        return None
+    along = offset[-1] / span
+    if np.abs(offset @ [-along[1], along[0]]).max() > 1e-6 * span:
+        return None
+    for axis, name in enumerate("xy"):
+        if abs(along[axis]) > 1 - 1e-9:
+            return result.tilt[:, axis], f"beam tilt {name} (mrad)"
+    return result.tilt @ along, f"beam tilt along ({along[0]:.3g}, {along[1]:.3g}) (mrad)"
 
-    A square of tilts gives images (x right, y down), a list of tilts curves.
+
+def distinct(result, intensity):
+    """The strongest beams, one of each set that is equally strong (by symmetry)."""
+    beams, seen = [], set()
+    for i in strongest_first(result, intensity):
+        strength = f"{intensity[..., i].max():.4g}"
+        if strength not in seen:
+            beams.append(i)
+            seen.add(strength)
+    return beams[:CURVES]
+
+
+def panel(figure, axes, values, extent, title, aspect="equal"):
+    image = axes.imshow(values, extent=extent, cmap=SEQUENTIAL, aspect=aspect, vmin=0,
+                        interpolation="nearest")
+    figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1])).ax.tick_params(labelsize=7)
+    axes.set_title(title)
+
+
+def tilt_figure(result):
+    """Intensity of the strongest beams over the tilts; None for one tilt.
+
+    A square of tilts gives images (x right, y down), a list curves at the greatest thickness.
     """
     count = len(result.tilt)
     if count < 2:
         return None
-    intensity = result.intensity[:, -1]
-    beams = strongest_first(result, intensity)[:CURVES]
     side = int(round(count**0.5))
     x, y = result.tilt.T
     square = side > 1 and side**2 == count and np.allclose(x.reshape(side, side), x[:side]) \
         and np.allclose(y.reshape(side, side).T, y[::side])
-    if not square:
-        figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
-        for number, i in enumerate(beams):
-            axes.plot(np.arange(count), intensity[:, i], ".-", color=plt.cm.tab10(number),
-                      linewidth=1, label=hkl_label(result.hkl[i]))
-        axes.set_xlabel("number of the tilt in the series, from 0")
-        axes.set_ylabel("intensity (incident beam = 1)")
-        axes.grid(linewidth=0.3)
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        return figure
-    rows = int(np.ceil(len(beams) / 4))
-    figure, grid = plt.subplots(rows, 4, squeeze=False, layout="constrained", sharex=True,
-                                sharey=True, figsize=(11, 2.75 * rows + 0.3))
+    return square_figure(result, side) if square else curves_figure(result)
+
+
+def curves_figure(result):
+    intensity = result.intensity[:, -1]
+    figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
+    where, label = tilt_line(result) or (np.arange(len(result.tilt)),
+                                         "number of the tilt in the series, from 0")
+    for number, i in enumerate(strongest_first(result, intensity)[:CURVES]):
+        axes.plot(where, intensity[:, i], ".-", color=plt.cm.tab10(number), linewidth=1,
+                  markersize=3, label=hkl_label(result.hkl[i]))
+    axes.set_title(f"at {result.thickness[-1]:.4g} Å", loc="left")
+    axes.set_xlabel(label)
+    axes.set_ylabel("intensity (incident beam = 1)")
+    axes.grid(linewidth=0.3)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def square_figure(result, side):
+    """Up to three thicknesses, else the greatest; one of the beams that are equal by symmetry."""
+    few = len(result.thickness) <= 3
+    thicknesses = range(len(result.thickness)) if few else [len(result.thickness) - 1]
+    beams = distinct(result, result.intensity)[:4 if len(thicknesses) > 1 else CURVES]
+    panels = [(t, i) for t in thicknesses for i in beams]
+    columns = min(4, len(beams))
+    rows = -(-len(panels) // columns)
+    figure, grid = plt.subplots(rows, columns, squeeze=False, layout="constrained", sharex=True,
+                                sharey=True, figsize=(2.75 * columns, 2.6 * rows + 0.4))
+    x, y = result.tilt.T
     half = 0.5 * (x[1] - x[0])
     extent = (x.min() - half, x.max() + half, y.max() + half, y.min() - half)
-    for axes in grid.flat[len(beams):]:
+    for axes in grid.flat[len(panels):]:
         axes.set_axis_off()
-    for axes, i in zip(grid.flat, beams):
-        image = axes.imshow(intensity[:, i].reshape(side, side), extent=extent, cmap=SEQUENTIAL)
-        figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1])).ax.tick_params(labelsize=7)
-        axes.set_title(hkl_label(result.hkl[i]))
+    for axes, (t, i) in zip(grid.flat, panels):
+        panel(figure, axes, result.intensity[:, t, i].reshape(side, side), extent,
+              f"{hkl_label(result.hkl[i])}, {result.thickness[t]:.4g} Å")
     figure.supxlabel("beam tilt x (mrad)", fontsize=9)
     figure.supylabel("beam tilt y (mrad), down", fontsize=9)
+    return figure
+
+
+def even(coordinates):
+    steps = np.diff(coordinates)
+    return len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-3)
+
+
+def map_figure(result):
+    """Intensity over thickness and tilt of the strongest beams, for even series along a line."""
+    line = tilt_line(result)
+    if line is None or not even(line[0]) or not even(result.thickness):
+        return None
+    where, label = line
+    order = np.argsort(where)
+    where, thickness = where[order], result.thickness
+    tilt_half, half = 0.5 * (where[1] - where[0]), 0.5 * (thickness[1] - thickness[0])
+    extent = (where[0] - tilt_half, where[-1] + tilt_half, thickness[-1] + half, thickness[0] - half)
+    beams = strongest_first(result, result.intensity)[:3]
+    figure, grid = plt.subplots(1, len(beams), squeeze=False, layout="constrained", sharex=True,
+                                sharey=True, figsize=(3.4 * len(beams), 4))
+    for axes, i in zip(grid.flat, beams):
+        panel(figure, axes, result.intensity[order, :, i].T, extent, hkl_label(result.hkl[i]),
+              "auto")
+    figure.supxlabel(label, fontsize=9)
+    figure.supylabel("thickness of the layer (Å), down", fontsize=9)
     return figure

@@ -1,5 +1,6 @@
 """Reading a result file: HDF5 with an EMD 1.0 tree under /pendel."""
 import dataclasses
+import re
 import typing
 
 import h5py
@@ -39,8 +40,17 @@ def read_array(group, name):
     data = node["data"]
     values = data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]
     values = np.asarray(values)
+    return Array(values, unit_of(node), read_axes(node, values.shape))
+
+
+def unit_of(node):
+    return plain_unit(node["data"].attrs.get("units", node.attrs.get("units", "")))
+
+
+def read_axes(node, shape):
+    """(name, coordinates, unit) of every axis of an array node."""
     axes = []
-    for i, length in enumerate(values.shape):
+    for i, length in enumerate(shape):
         dim = node.get(f"dim{i}")
         coordinates, label, unit = np.arange(length), f"axis {i}", "pixels"
         if dim is not None:
@@ -49,7 +59,16 @@ def read_array(group, name):
             if len(coordinates) == 2 and length != 2:  # EMD: first value and the next one
                 coordinates = coordinates[0] + np.arange(length) * np.diff(coordinates)
         axes.append((label, coordinates, unit))
-    return Array(values, plain_unit(data.attrs.get("units", node.attrs.get("units", ""))), axes)
+    return axes
+
+
+def step_of(axis):
+    """Step of an axis of lengths and its unit, or None where it only counts."""
+    _, coordinates, unit = axis
+    if unit in ("Å", "A", "nm", "µm", "um") and len(coordinates) > 1:
+        unit = {"A": "Å", "um": "µm"}.get(unit, unit)
+        return float(coordinates[1] - coordinates[0]), unit
+    return None
 
 
 @dataclasses.dataclass
@@ -80,11 +99,7 @@ class FitResult:
     @property
     def step(self):
         """Scan step and its unit, or None where positions are only counted."""
-        _, coordinates, unit = self.measured.axes[len(self.shape) - 1]
-        if unit in ("Å", "A", "nm", "µm", "um") and len(coordinates) > 1:
-            unit = {"A": "Å", "um": "µm"}.get(unit, unit)
-            return float(coordinates[1] - coordinates[0]), unit
-        return None
+        return step_of(self.measured.axes[len(self.shape) - 1])
 
 
 @dataclasses.dataclass
@@ -94,13 +109,67 @@ class PatternResult:
     intensity: np.ndarray  # (tilt, thickness, beam)
     thickness: np.ndarray  # Å
     tilt: np.ndarray  # (tilt, 2), mrad
+    cbed: typing.Optional[Array]  # (thickness, q_row, q_column)
+    rings: dict  # crystal -> Arrays by name: g, hkl, intensity, forbidden, profile
+
+
+class Cube:
+    """The patterns (row, column, q_row, q_column) of a scan. They stay in the file: a scan may be
+    larger than the memory."""
+
+    most_bytes = 2.0e8  # read for a mean
+
+    def __init__(self, path, node):
+        self.path, self.name = path, node.name
+        self.shape = node["data"].shape
+        self.item_bytes = node["data"].dtype.itemsize
+        self.unit, self.axes = unit_of(node), read_axes(node, self.shape)
+
+    @property
+    def label(self):
+        """The thickness, which is part of the name where there are several cubes."""
+        found = re.fullmatch(r".*/datacube_(.+)A", self.name)
+        return f"{found[1]} Å" if found else ""
+
+    def pattern(self, row, column):
+        with h5py.File(self.path, "r") as file:
+            return file[self.name]["data"][row, column].astype(float)
+
+    def mean(self):
+        """(mean pattern, number of patterns that it is of): of all, or of an even sample."""
+        rows, columns = self.shape[:2]
+        pattern_bytes = self.item_bytes * self.shape[2] * self.shape[3]
+        most = max(1, int(self.most_bytes / pattern_bytes))
+        stride = 1
+        while -(-rows // stride) * -(-columns // stride) > most:
+            stride += 1
+        total, count = np.zeros(self.shape[2:]), 0
+        with h5py.File(self.path, "r") as file:
+            data = file[self.name]["data"]
+            for row in range(min(stride // 2, rows - 1), rows, stride):
+                for column in range(min(stride // 2, columns - 1), columns, stride):
+                    total += data[row, column]
+                    count += 1
+        return total / count, count
+
+
+@dataclasses.dataclass
+class StemResult:
+    cubes: list  # of Cube, by thickness; empty: only virtual images were kept
+    images: dict  # virtual detector -> Array (thickness, row, column)
+    centre_of_mass: list  # Arrays of its x and y
+
+    @property
+    def shape(self):
+        """(rows, columns)"""
+        return self.centre_of_mass[0].values.shape[1:]
 
 
 def required(root, names):
     arrays = {name: read_array(root, name) for name in names}
     missing = [name for name, array in arrays.items() if array is None]
     if missing:
-        raise NotAResult(f"/pendel lacks {', '.join(missing)}")
+        raise NotAResult(f"{root.name} lacks {', '.join(missing)}")
     return arrays
 
 
@@ -123,12 +192,26 @@ def read_pattern(root):
     thickness = np.asarray(intensity.axes[-2][1])
     order = np.argsort(thickness)
     values = intensity.values.reshape(-1, *intensity.values.shape[-2:])
+    rings = {name: required(group, ["g", "hkl", "intensity", "forbidden", "profile"])
+             for name, group in root.get("rings", {}).items()}
     return PatternResult(arrays["hkl"].values, arrays["g"].values, values[:, order],
-                         thickness[order], arrays["beam_tilt"].values)
+                         thickness[order], arrays["beam_tilt"].values, read_array(root, "cbed"),
+                         rings)
+
+
+def read_stem(path, root):
+    cubes = [Cube(path, node) for node in root.values()
+             if text(node.attrs.get("python_class", "")) == "DataCube"]
+    group = root["virtual_images"]
+    centre = required(group, ["centre_of_mass_x", "centre_of_mass_y"])
+    names = sorted((name for name in group if name not in centre), key="detected".__eq__)
+    images = {name: read_array(group, name) for name in names}  # the whole detector last
+    return StemResult(sorted(cubes, key=lambda cube: float(cube.label[:-2] or 0)), images,
+                      list(centre.values()))
 
 
 def read(path):
-    """A FitResult or PatternResult. NotAResult says what is wrong with the file."""
+    """A FitResult, PatternResult or StemResult. NotAResult says what is wrong with the file."""
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -144,7 +227,10 @@ def read(path):
                 return read_fit(root)
             if "intensity" in root:
                 return read_pattern(root)
+            if "virtual_images" in root:
+                return read_stem(path, root)
         except NotAResult as error:
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
-                         "the studies `fit` (parameters) and `pattern` (intensity)")
+                         "the studies `fit` (parameters), `pattern` (intensity) and `stem` "
+                         "(virtual_images)")

@@ -5,7 +5,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.patheffects  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import Normalize  # noqa: E402
+from matplotlib.colors import LogNorm, Normalize  # noqa: E402
 
 plt.rcParams.update({
     "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8,
@@ -40,6 +40,16 @@ def colours(*arrays):
         bound = max(-low, high)
         return DIVERGING, Normalize(-bound, bound)
     return SEQUENTIAL, Normalize(low, high)
+
+
+def compressed(values):
+    """(colour map, norm) that shows six decades below the greatest value; dark where nothing is."""
+    cmap = matplotlib.colormaps["inferno"].copy()
+    cmap.set_bad(cmap(0.0))
+    high = float(np.nanmax(values, initial=0)) or 1.0
+    positive = values[values > 1e-6 * high]
+    low = float(np.percentile(positive, 1)) if positive.size else 0.1 * high
+    return cmap, LogNorm(low if low < high else 0.1 * high, high)
 
 
 def with_unit(label, unit):

@@ -10,7 +10,7 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import __main__, disks, maps, pattern, result, style
+from pendel_plot import __main__, detector, disks, maps, pattern, result, rings, stem, style
 
 ROWS, COLUMNS = 6, 8
 
@@ -109,10 +109,45 @@ def write_pattern(path, tilts=((0, 0),)):
         array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
         array(root, "g", g, "1/Å")
         array(root, "beam_tilt", tilts, "mrad")
-        if len(tilts) == 1:
+        if len(tilts) == 1:  # and what goes with it
             array(root, "intensity", intensity[0], "", axes)
+            y, x = np.mgrid[-8:8, -8:8]
+            cbed = np.stack([0.01 * (np.hypot(x - 4, y) < 3), 0.02 * (np.hypot(x - 4, y) < 3)])
+            array(root, "cbed", cbed, "", [("thickness", 200, "Å"), ("q_row", 0.5, "mrad"),
+                                           ("q_column", 0.5, "mrad")])
+            group = root.create_group("rings/Si")
+            array(group, "g", [0.25, 0.5, 0.75], "1/Å")
+            array(group, "hkl", [[1, 0, 0], [2, 0, 0], [3, 0, 0]])
+            array(group, "intensity", [0.02, 0, 0.01], "1/Å")
+            array(group, "forbidden", np.array([0, 1, 0], np.int32))
+            g_axis = np.linspace(0, 1, 201)
+            array(group, "profile", sum(h * np.exp(-((g_axis - c) / 0.02) ** 2)
+                                        for h, c in ((2, 0.25), (1, 0.75))), "",
+                  [("g", g_axis[1], "1/Å")])
         else:
             array(root, "intensity", intensity, "", [("tilt", 1, "")] + axes)
+
+
+def write_stem(path, thicknesses=(50.0, 100.0)):
+    """A scan whose disk lies right of and below the middle, and is deflected to the right."""
+    rows, columns = 4, 5
+    axes = [("row", 1.0, "Å"), ("column", 0.5, "Å"), ("q_row", 2.0, "mrad"), ("q_column", 2.0, "mrad")]
+    y, x = np.mgrid[:12, :16]
+    disk = 1.0 * (np.hypot(x - 10, y - 7) < 3)
+    cube = np.arange(1, 1 + rows * columns).reshape(rows, columns, 1, 1) * disk
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        for number, thickness in enumerate(thicknesses):
+            name = f"datacube_{thickness:g}A" if len(thicknesses) > 1 else "datacube"
+            array(root, name, (1 + number) * cube, "", axes)
+            root[name].attrs["python_class"] = "DataCube"
+        group = root.create_group("virtual_images")
+        shape = (len(thicknesses), rows, columns)
+        for name, value in (("bright_field", 0.8), ("detected", 1), ("centre_of_mass_x", 0.3),
+                            ("centre_of_mass_y", 0.1)):
+            array(group, name, np.full(shape, value), "mrad" if "mass" in name else "",
+                  [("thickness", 50, "Å")] + axes[:2])
 
 
 def run(*arguments):
@@ -187,7 +222,8 @@ class Plot(unittest.TestCase):
         status, out, err = run(self.folder / "pattern.h5", "-o", self.folder, "--format", "svg")
         self.assertEqual(status, 0, err)
         self.assertEqual([pathlib.Path(line).name for line in out.split()],
-                         ["pattern_spots.svg", "pattern_thickness.svg"])
+                         ["pattern_spots.svg", "pattern_thickness.svg", "pattern_cbed.svg",
+                          "pattern_rings_Si.svg"])
         axes = pattern.spots_figure(result.read(self.folder / "pattern.h5")).axes[0]
         low, high = axes.get_ylim()
         self.assertGreater(low, high)  # lab y points down
@@ -198,6 +234,65 @@ class Plot(unittest.TestCase):
             write_pattern(self.folder / "tilts.h5", tilts)
             figure = pattern.tilt_figure(result.read(self.folder / "tilts.h5"))
             self.assertEqual(sum(len(axes.images) for axes in figure.axes), images)
+
+    def test_map_of_thickness_and_tilt(self):
+        along = np.linspace(-8, 8, 33)
+        write_pattern(self.file, [(0.6 * t, 0.8 * t) for t in along])
+        found = result.read(self.file)
+        np.testing.assert_allclose(pattern.tilt_line(found)[0], along)
+        figure = pattern.map_figure(found)
+        images = [axes.images[0] for axes in figure.axes if axes.images]
+        beam = pattern.strongest_first(found, found.intensity)[1]
+        np.testing.assert_array_equal(images[1].get_array(), found.intensity[:, :, beam].T)
+        left, right, bottom, top = images[1].get_extent()
+        self.assertEqual((left, right), (-8.25, 8.25))
+        self.assertGreater(bottom, top)  # thickness grows downwards
+        write_pattern(self.file, [(0, 0), (1, 0), (3, 0)])
+        self.assertIsNone(pattern.map_figure(result.read(self.file)))  # uneven tilts
+
+    def test_cbed_in_angles(self):
+        write_pattern(self.file)
+        figure = detector.cbed_figure(result.read(self.file).cbed)
+        images = [axes.images[0] for axes in figure.axes if axes.images]
+        self.assertEqual(len(images), 4)  # two thicknesses, linear and logarithmic
+        # the array writer counts from 0: 16 pixels of 0.5 mrad, row 0 on top
+        self.assertEqual(list(images[0].get_extent()), [-0.25, 7.75, 7.75, -0.25])
+
+    def test_forbidden_rings_are_told_apart(self):
+        write_pattern(self.file)
+        figure = rings.rings_figure("Si", result.read(self.file).rings["Si"])
+        above, below = figure.axes
+        self.assertEqual({t.get_text() for t in above.texts}, {"$100$", "$300$"})
+        self.assertEqual([t.get_text() for t in below.texts], ["$200$"])
+
+    def test_stem(self):
+        write_stem(self.file, thicknesses=(50.0,))
+        status, out, err = run(self.file, "-o", self.folder, "--position", "1,2", "--format", "svg")
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["fit_images.svg", "fit_centre_of_mass.svg", "fit_mean.svg",
+                          "fit_pattern_1_2.svg"])
+        self.assertEqual(run(self.file, "-o", self.folder, "--position", "4,0")[0], 3)
+        write_stem(self.file)
+        scan = result.read(self.file)
+        self.assertEqual([cube.label for cube in scan.cubes], ["50 Å", "100 Å"])
+        figure = stem.pattern_figure(scan, (1, 2))
+        image = figure.axes[0].images[0]
+        self.assertEqual(image.get_array().max(), 8)  # position 7 of 0 to 19, counted from 1
+        self.assertEqual(list(image.get_extent()), [-1, 31, 23, -1])
+        figure = stem.images_figure(scan)
+        self.assertEqual(len([axes for axes in figure.axes if axes.images]), 4)
+        self.assertEqual(figure.axes[0].get_aspect(), 2)  # rows are 1 Å apart, columns 0.5 Å
+
+    def test_a_large_scan_is_sampled(self):
+        write_stem(self.file, thicknesses=(50.0,))
+        cube = result.read(self.file).cubes[0]
+        mean, count = cube.mean()
+        self.assertEqual((mean.max(), count), (10.5, 20))
+        cube.most_bytes = 6 * 12 * 16 * 8
+        mean, count = cube.mean()
+        self.assertEqual(count, 4)  # rows 1 and 3, columns 1 and 3
+        self.assertEqual(mean.max(), np.mean([7, 9, 17, 19]))
 
     def test_list_of_positions(self):
         write_list(self.file)
