@@ -89,6 +89,8 @@ std::string attribute_text(hid_t object, const std::string& name) {
 
 }  // namespace
 
+void no_cleanup_at_exit() { H5dont_atexit(); }
+
 long file_type(Stored stored) {
   switch (stored) {
     case Stored::float64:

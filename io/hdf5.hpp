@@ -41,6 +41,10 @@ class InputFile {
   long file_;
 };
 
+/// For a program, before anything else of HDF5: at its end the library is left as it is. A file
+/// that the library could not close, because the disk is full, would make its own end a crash.
+void no_cleanup_at_exit();
+
 /// How numbers are stored.
 enum class Stored { float64, float32, int32, int64, uint16, uint32 };
 /// The library's identifier of it.

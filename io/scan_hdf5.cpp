@@ -83,7 +83,7 @@ std::vector<std::uint64_t> make_contiguous(const std::string& path, const ScanFi
     if (offset == HADDR_UNDEF) fail(path, "a dataset of this size cannot be made");
     offsets.push_back(offset);
   }
-  if (!file.close()) fail(path, "cannot be written");
+  if (!file.close()) fail(path, "cannot be written: the disk is full, or the file too large");
   return offsets;
 }
 
@@ -131,11 +131,12 @@ void make_compressed(const std::string& path, const ScanFileLayout& layout,
       std::memcpy(&mask, parts[cube].data(), sizeof mask);
       if (H5Dwrite_chunk(cubes[cube], H5P_DEFAULT, mask, start, parts[cube].size() - sizeof mask,
                          parts[cube].data() + sizeof mask) < 0)
-        fail(path, "cannot be written" + kept);
+        fail(path, "cannot be written: the disk is full, or the file too large" + kept);
     }
   }
   cubes.clear();
-  if (!file.close()) fail(path, "cannot be written" + kept);
+  if (!file.close())
+    fail(path, "cannot be written: the disk is full, or the file too large" + kept);
 }
 
 void add_rest(const std::string& path, const ScanFileLayout& layout, const EmdWriter& rest,

@@ -115,12 +115,13 @@ ScatteringMatrix<Real>::ScatteringMatrix(const Multislice<Real>& multislice,
   const double wave_GB = 1e-9 * sizeof(Wave) * double(grid_.size());
   const double rest = options.memory_GB - gigabytes();
   if (rest < wave_GB)
-    throw Error(ErrorKind::study,
-                "the PRISM matrix of " + std::to_string(k_.size()) + " plane waves at " +
-                    std::to_string(thicknesses_.size()) + " thicknesses takes " +
-                    std::to_string(gigabytes() + wave_GB) + " GB, more than memory_GB " +
-                    std::to_string(options.memory_GB) +
-                    "; fewer thicknesses, a larger interpolation or multislice take less");
+    throw Error(ErrorKind::study, "the PRISM matrix of " + std::to_string(k_.size()) +
+                                      " plane waves at " + std::to_string(thicknesses_.size()) +
+                                      " thicknesses takes " +
+                                      std::to_string(gigabytes() + wave_GB) +
+                                      " GB, more than the " + std::to_string(options.memory_GB) +
+                                      " GB that it may have; fewer thicknesses, a larger "
+                                      "interpolation or multislice take less");
   for (std::size_t t = 0; t < thicknesses_.size(); ++t)
     S_.emplace_back(k_.size() * compact_.size());
 

@@ -55,8 +55,12 @@ class StemSimulator::Runner {
     prism.fx = o.interpolation[0];
     prism.fy = o.interpolation[1];
     if (o.k_max > 0) prism.k_max = std::max(o.k_max, outer_k(s.probe_) * (1 + 1e-9));
-    prism.memory_GB = o.memory_GB / 4;
-    matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, prism);
+    prism.memory_GB = o.memory_GB / 2;
+    try {
+      matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, prism);
+    } catch (const Error& error) {
+      throw Error(error.kind(), std::string(error.what()) + " (it has half of memory_GB)");
+    }
     multislice_.reset();
     find_pixels(matrix_->pattern_grid());
   }
@@ -156,8 +160,8 @@ StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options
   share_memory(pattern);
 }
 
-// A quarter of the memory each is for transmission functions and the scattering matrix. In the
-// other half are each thread's work space, the waves of a batch and the patterns of a block.
+// A quarter of the memory is for transmission functions and half of it for PRISM's matrix. In the
+// rest are each thread's work space, the waves of a batch and the patterns of a block.
 void StemSimulator::share_memory(const WaveGrid& pattern) {
   const bool prism = options_.method == StemMethod::prism, phonons = options_.phonon_configurations;
   const double real = options_.precision == Precision::single ? sizeof(float) : sizeof(double);
@@ -166,14 +170,15 @@ void StemSimulator::share_memory(const WaveGrid& pattern) {
       threads() * double(grid_.size()) * (40 + 2 * real) + 32.0 * double(k_.size());
   const double wave = prism ? 3 * real * double(pattern.size()) : 2 * real * double(grid_.size());
   const double position = sizeof(float) * double(k_.size() * thicknesses_.size());
-  const double available = options_.memory_GB * 0.5e9 - fixed;
+  const double available = options_.memory_GB * (prism ? 0.25e9 : 0.75e9) - fixed;
   if (available < wave + position) {
     char text[200];
     std::snprintf(
         text, sizeof text,
         "memory_GB is %.3g; waves of %d x %d pixels on %d threads and the patterns of one "
         "position need at least %.3g",
-        options_.memory_GB, grid_.nx, grid_.ny, threads(), 2e-9 * (fixed + wave + position));
+        options_.memory_GB, grid_.nx, grid_.ny, threads(),
+        (fixed + wave + position) / (prism ? 0.25e9 : 0.75e9));
     throw Error(ErrorKind::study, text);
   }
   // Enough that threads are busy. One more configuration of the atoms costs a new potential, and

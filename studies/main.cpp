@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "io/hdf5.hpp"
 #include "io/provenance.hpp"
 #include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
@@ -83,6 +84,7 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  pendel::hdf5::no_cleanup_at_exit();
   pendel::watch_signals();
   try {
     return run_command(argc, argv);

@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(wrong_requests) {
   refused(prism_options(5, 1), "does not divide");
   PrismOptions options = prism_options(1, 1);
   options.memory_GB = 1e-3;
-  refused(options, "memory_GB");
+  refused(options, "0.001000 GB that it may have");
   options = prism_options(1, 1);
   options.k_max = 0.4;
   refused(options, "beyond");

@@ -1,0 +1,274 @@
+"""4D-STEM studies through the command: the result, runs that are stopped and continued, wrong input."""
+import pathlib
+import re
+import resource
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import command
+import h5py
+import numpy as np
+
+ROWS, COLUMNS = 6, 8
+BASE = f"""\
+study: stem
+crystals: {{STO: {{cif: {command.CIF}/SrTiO3.cif}}}}
+SPECIMEN
+beam: {{energy_keV: 300, semiangle_mrad: 20}}
+scan: {{rows: {ROWS}, columns: {COLUMNS}, step_A: [0.5, 0.6], origin_A: [1, 2]}}
+simulation: {{pixel_A: 0.2, box_A: [11, 11], thicknesses_A: [7.8, 15.6], certificate_positions: 0}}
+detector: {{rows: 32, columns: 24, pixel_mrad: 2}}
+virtual_detectors: {{dark: {{inner_mrad: 22, outer_mrad: 30}}}}
+"""
+LAYERS = "specimen: {beam_direction: [0, 0, 1], layers: [{crystal: STO, cells: 4}]}"
+PARTICLE = "particle: {crystal: STO, radius_A: 5, box_A: [14, 14, 11], beam_direction: [0, 0, 1]}"
+ATOMS = "atoms: {xyz: atoms.xyz}"
+STUDY = BASE.replace("SPECIMEN", LAYERS)
+SLOW = STUDY.replace("pixel_A: 0.2", "pixel_A: 0.04")  # slow enough to be stopped on the way
+XYZ = "2\nLattice=\"12 0 0 0 12 0 0 0 4\"\nSr 6 6 1\nTi 2 2 3\n"
+
+
+def arrays(path):
+    """Every dataset outside the metadata (times differ), as bytes."""
+    found = {}
+    with h5py.File(path) as file:
+        def add(name, item):
+            if isinstance(item, h5py.Dataset) and "metadatabundle" not in name:
+                found[name] = item[()].tobytes() if item.dtype != object else item[()]
+        file.visititems(add)
+    return found
+
+
+class Stem(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.folder = pathlib.Path(place.name)
+        (self.folder / "s.yaml").write_text(STUDY)
+        (self.folder / "atoms.xyz").write_text(XYZ)
+
+    def run_pendel(self, *arguments, **options):
+        return command.run(*arguments, cwd=self.folder, **options)
+
+    def succeeds(self, *settings, output="s.h5", study="s.yaml"):
+        sets = [word for setting in settings for word in ("--set", setting)]
+        done = self.run_pendel("run", study, "-o", output, *sets)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def fails(self, status, pattern, *settings, **options):
+        """One message on stderr, no result."""
+        sets = [word for setting in settings for word in ("--set", setting)]
+        done = self.run_pendel("run", "s.yaml", *sets, **options)
+        self.assertEqual(done.returncode, status, done.stderr + done.stdout)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(len(re.findall(r"(?m)^\S", done.stderr)), 1, done.stderr)
+        self.assertFalse((self.folder / "s.h5").exists())
+
+    # --- what is made
+
+    def test_result(self):
+        text = self.succeeds("simulation.certificate_positions=1")
+        self.assertIn("scan: 6 x 8 positions, patterns of 32 x 24 pixels", text)
+        # 33 mrad and 25 mrad in the corner; 2/3 of Nyquist is 36 mrad
+        self.assertRegex(text, r"note: the detector reaches to 41.4 mrad; beyond what is simulated it stays dark "
+                               r"\(pixel_A 0\.159 would fill it\)")
+        self.assertNotIn("warning", text)
+        for refined in "pixel_A 0.183 ->", "slice_A 1.95", "box_A x 1.5":
+            self.assertRegex(text, "convergence: " + refined + r".* would change a pixel by [\d.e-]+ of the brightest")
+        with h5py.File(self.folder / "s.h5") as file:
+            self.assertEqual(file.attrs["emd_group_type"], "file")
+            root = file["pendel"]
+            self.assertEqual(root.attrs["emd_group_type"], "root")
+            for name in "datacube_7.81A", "datacube_15.62A":
+                cube = root[name]
+                self.assertEqual(cube.attrs["python_class"], "DataCube")
+                self.assertEqual(cube["data"].shape, (ROWS, COLUMNS, 32, 24))
+                self.assertEqual(cube["data"].dtype, np.float32)
+                self.assertIsNone(cube["data"].compression)
+            np.testing.assert_allclose(cube["dim0"][:2], [2, 2.6])
+            np.testing.assert_allclose(cube["dim1"][:2], [1, 1.5])
+            np.testing.assert_allclose(cube["dim2"][:2], [-32, -30])
+            self.assertEqual(cube["dim0"].attrs["units"], "Å")
+            self.assertEqual(cube["dim2"].attrs["units"], "mrad")
+            images = root["virtual_images"]
+            self.assertEqual(images["dark/data"].shape, (2, ROWS, COLUMNS))
+            detected = images["detected/data"][()]
+            self.assertTrue(((detected > 0.8) & (detected < 1.001)).all())
+            for t, name in enumerate(("datacube_7.81A", "datacube_15.62A")):
+                data = root[name]["data"][()].astype(float)
+                np.testing.assert_allclose(data.sum((2, 3)), detected[t], rtol=1e-6)
+                q_x = 2.0 * (np.arange(24) - 12)
+                np.testing.assert_allclose((data * q_x).sum((2, 3)) / data.sum((2, 3)),
+                                           images["centre_of_mass_x/data"][t], atol=1e-5)
+            self.assertIn("largest_change_1", root["metadatabundle/certificate"])
+            self.assertIn("wall_time_s", root["metadatabundle/provenance"])
+            self.assertRegex(root["metadatabundle/study/yaml"].asstr()[()], "study: stem")
+
+    def test_only_virtual_images(self):
+        self.succeeds()
+        self.succeeds("file.patterns=false", output="images.h5")
+        whole, images = arrays(self.folder / "s.h5"), arrays(self.folder / "images.h5")
+        self.assertFalse([name for name in images if "datacube" in name])
+        self.assertEqual(images, {name: whole[name] for name in whole if "virtual_images" in name})
+
+    def test_counts(self):
+        self.succeeds("simulation.thicknesses_A=[]")
+        self.succeeds("simulation.thicknesses_A=[]", "detector.dose=3000", output="counts.h5")
+        with h5py.File(self.folder / "s.h5") as exact, h5py.File(self.folder / "counts.h5") as noisy:
+            expected = 3000 * exact["pendel/datacube/data"][()].astype(float)
+            counts = noisy["pendel/datacube/data"]
+            self.assertEqual((counts.dtype, counts.attrs["units"]), (np.uint32, "electrons"))
+            bright = expected > 1
+            chi2 = ((counts[()] - expected)[bright] ** 2 / expected[bright]).mean()
+        # χ² of one Poisson count of mean > 1 has a variance below 3
+        self.assertAlmostEqual(chi2, 1, delta=5 * np.sqrt(3 / bright.sum()))
+
+    def test_threads_methods_and_specimens(self):
+        for number, settings in enumerate((
+                ["simulation.frozen_phonons={configurations: 2}", "probe.source_size_A=0.3"],
+                ["simulation.method=prism"], ["simulation.method=prism", "simulation.interpolation=[1, 2]"],
+                ["simulation.precision=double", "file.compression=1", "detector.dose=500"])):
+            with self.subTest(settings):
+                sets = [word for setting in settings for word in ("--set", setting)]
+                results = []
+                for threads in "1", "2":
+                    done = self.run_pendel("run", "s.yaml", "-o", f"{number}.h5", "-j", threads, *sets)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    results.append(arrays(self.folder / f"{number}.h5"))
+                self.assertEqual(results[0], results[1])
+        for specimen in PARTICLE, ATOMS:
+            with self.subTest(specimen):
+                (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", specimen))
+                self.succeeds("simulation.thicknesses_A=[]", "simulation.certificate_positions=1")
+
+    def test_a_refinement_that_does_not_fit_into_memory_costs_nothing(self):
+        # f = 1 needs 16 times the scattering matrix
+        text = self.succeeds("simulation.method=prism", "simulation.interpolation=[4, 4]",
+                             "simulation.memory_GB=0.1", "simulation.box_A=[30, 30]",
+                             "simulation.certificate_positions=1")
+        self.assertIn("note: no convergence test of interpolation -> 1: the PRISM matrix of", text)
+        self.assertIn("convergence: slice_A", text)
+
+    # --- runs that are stopped
+
+    def stop(self, how, *settings):
+        """Starts a slow run and sends the signal once positions are on disk; status and stderr."""
+        journal = self.folder / "s.h5.partial.journal"
+        sets = [word for setting in settings for word in ("--set", setting)]
+        process = subprocess.Popen(
+            [command.PENDEL, "run", "s.yaml", "-o", "s.h5", "--threads", "1", *sets],
+            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline, start = time.monotonic() + 60, None
+        while start is None or journal.stat().st_size == start:
+            self.assertIsNone(process.poll(), "the run ended before it could be stopped")
+            self.assertLess(time.monotonic(), deadline)
+            if start is None and journal.exists() and journal.stat().st_size > 0:
+                start = journal.stat().st_size
+            time.sleep(0.002)
+        process.send_signal(how)
+        _, error = process.communicate(timeout=60)
+        self.assertFalse((self.folder / "s.h5").exists())
+        return process.returncode, error
+
+    def test_stopped_and_continued(self):
+        (self.folder / "s.yaml").write_text(SLOW)
+        for settings in [], ["file.compression=2", "detector.dose=1000"], ["file.patterns=false"]:
+            sets = [word for setting in settings for word in ("--set", setting)]
+            self.succeeds(*settings, output="whole.h5")
+            whole = arrays(self.folder / "whole.h5")
+            for how, status, message in (
+                    (signal.SIGKILL, -9, "^$"),
+                    (signal.SIGINT, 130, r"^interrupted; --resume continues with the positions that are done\n$")):
+                with self.subTest((settings, how)):
+                    found, error = self.stop(how, *settings)
+                    self.assertEqual(found, status, error)
+                    self.assertRegex(error, message)
+                    done = self.run_pendel("run", "s.yaml", "-o", "s.h5", "--resume", *sets)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    resumed = int(re.search(r"resumed: (\d+) positions are done already", done.stdout)[1])
+                    self.assertTrue(0 < resumed < ROWS * COLUMNS, resumed)
+                    self.assertEqual(arrays(self.folder / "s.h5"), whole)
+                    self.assertEqual(list(self.folder.glob("s.h5.partial*")), [])
+                    (self.folder / "s.h5").unlink()
+
+    def test_full_disk(self):
+        for size in 2000, 100_000:  # for the file's head, and among the patterns
+            def full():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+            with self.subTest(size):
+                self.fails(3, r"^s.h5.partial[.\w]*: .*(disk is (too )?full|File too large)", preexec_fn=full)
+        # in a compressed scan positions that were finished are kept
+        self.fails(3, r"^s.h5.partial.journal: .*File too large", "file.compression=1", preexec_fn=full)
+        done = self.run_pendel("run", "s.yaml", "--set", "file.compression=1", "--resume")
+        self.assertRegex(done.stdout, r"resumed: [1-9]\d* positions are done already")
+
+    # --- what is wrong
+
+    def test_wrong_studies(self):
+        for settings, pattern in (
+                (["probe.aberrations=[{name: C13, value_A: 1}]"],
+                 r"probe.aberrations.0.name: there is no aberration C13; of order n = 1 there are C10, C12$"),
+                (["probe.aberrations=[{name: defocus, value_A: 1}]"],
+                 r"probe.aberrations.0.name: 'defocus' is no aberration; allowed: C10"),
+                (["beam.semiangle_mrad=0"], r"beam.semiangle_mrad: is 0; a scan needs a convergent probe"),
+                (["simulation.interpolation=[2, 2]"], r"simulation.interpolation: is of PRISM; method is multislice"),
+                (["simulation.method=blochwave"], r"simulation.method: is 'blochwave'; allowed: multislice, prism"),
+                (["virtual_detectors.dark.inner_mrad=40"],
+                 r"virtual_detectors.dark: inner_mrad must be below outer_mrad"),
+                (["scan.rows=0"], r"scan.rows: .*1 to 65536"),
+                (["atoms={xyz: atoms.xyz}"], r"specimen, particle, atoms"),
+                (["beam.semiangle_mrad=50"],
+                 r"the aperture reaches to 5\d(\.\d)? mrad, pixels of 0\.183 Å carry waves to 35.9 mrad; smaller pixels"),
+                (["simulation.pixel_A=0.01", "simulation.memory_GB=0.05"],
+                 r"memory_GB is 0.05; waves of 1\d\d\d x 1\d\d\d pixels on 2 threads"),
+                (["simulation.method=prism", "simulation.memory_GB=0.05", "simulation.pixel_A=0.1",
+                  "simulation.box_A=[23, 23]", "detector.pixel_mrad=4"],
+                 r"the PRISM matrix of \d+ plane waves at 2 thicknesses takes [\d.]+ GB, more than the 0.025\d* GB that it "
+                 r"may have; .* \(it has half of memory_GB\)$")):
+            with self.subTest(settings):
+                self.fails(2, pattern, *settings)
+        (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", PARTICLE.replace("STO", "STQ")))
+        self.fails(2, r"^s.yaml:3:\d+: particle.crystal: there is no 'STQ'; there are: STO; did you mean STO\?$")
+        (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", PARTICLE.replace("radius_A: 5", "radius_A: 6")))
+        self.fails(2, r"a sphere of radius 6\S* A does not fit into a box")
+
+    def test_cells_that_are_not_right_angled(self):
+        cif = (command.CIF / "SrTiO3.cif").read_text()
+        skewed = re.sub(r"(?m)^(_cell_angle_gamma\s+).*$", r"\g<1>83.3", cif)
+        skewed = re.sub(r"(?m)^(_(?:symmetry_space_group_name_H-M|space_group_name_H-M_alt)\s+).*$", r"\g<1>'P 1'", skewed)
+        skewed = re.sub(r"(?m)^(_(?:symmetry_Int_Tables_number|space_group_IT_number)\s+).*$", r"\g<1>1", skewed)
+        (self.folder / "skewed.cif").write_text(skewed)
+        self.fails(2, r"strain", "crystals.STO.cif=skewed.cif", "simulation.strain_max=0")
+
+    def test_wrong_atoms(self):
+        (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", ATOMS).replace("thicknesses_A: [7.8, 15.6], ", ""))
+        for text, pattern in (
+                (XYZ.replace("2 2 3", "6 6 1"),
+                 r"the atoms of the specimen:\n  atoms 0 \(Sr\) and 1 \(Ti\) at \(6.* 0.000000 A apart"),
+                (XYZ.replace("2 2 3", "2 2 5"), r"atom 1 \(Ti\) at \(2.* is outside the box of \(12"),
+                (XYZ.replace("Ti", "Xx"), r"^atoms.xyz:4: there is no element \"Xx\"$"),
+                (XYZ.replace("2 2 3", "2 2"), r"^atoms.xyz:4: "),
+                (XYZ.replace("2 2 3", "2 two 3"), r"^atoms.xyz:4: .*\"two\" is not a number"),
+                (XYZ.replace("2\nL", "3\nL"), r"^atoms.xyz:1: the file says 3 atoms and has 2 lines"),
+                (XYZ.replace("0 12 0", "3 12 0"), r"^atoms.xyz:2: the cell is not right-angled"),
+                (re.sub("Lattice.*", "", XYZ), r"^atoms.xyz: holds no box; give atoms.box_A$"),
+                ("", r"^atoms.xyz: the file is empty")):
+            (self.folder / "atoms.xyz").write_text(text)
+            with self.subTest(text):
+                self.fails(3, pattern)
+        (self.folder / "atoms.xyz").unlink()
+        self.fails(3, r"^atoms.xyz: there is no such file")
+
+    def test_a_probe_wider_than_the_box(self):
+        text = self.succeeds("probe.aberrations=[{name: C10, value_A: -400}]", "simulation.thicknesses_A=[]")
+        # 400 Å times 21 mrad, edge included, on either side
+        self.assertRegex(text, r"warning: the probe spreads to about 1[78](\.\d)? Å and the box is 11.7 Å: it meets "
+                               r"its periodic images; a larger box_A helps")
+
+
+if __name__ == "__main__":
+    unittest.main()
