@@ -279,17 +279,17 @@ std::vector<double> beam_weights(const State& state, const PotentialOptions& pot
   const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
   std::vector<double> weights(beams.size(), 0);
   for (std::size_t c = 0; c < state.crystals.size(); ++c) {
-    const auto U = structure_factors(state.crystals[c].crystal, beams.hkl_of_crystal[c],
-                                     state.energy_keV, potential);
+    Crystal in_phase = state.crystals[c].crystal;
+    for (Site& site : in_phase.sites) site.position.v.setZero();
+    const auto U =
+        structure_factors(in_phase, beams.hkl_of_crystal[c], state.energy_keV, potential);
     for (std::size_t i = 0; i < beams.size(); ++i)
       weights[i] = std::max(weights[i], std::abs(U[i].elastic));
   }
   for (std::size_t i = 0; i < beams.size(); ++i) {
     const double distance = std::abs(excitation(wave, beams.g[i]));  // 2K|s_g|
-    if (beams.hkl[i] == Hkl{})
-      weights[i] = std::numeric_limits<double>::infinity();
-    else if (weights[i] > 0)
-      weights[i] /= distance;
+    weights[i] =
+        beams.hkl[i] == Hkl{} ? std::numeric_limits<double>::infinity() : weights[i] / distance;
   }
   return weights;
 }

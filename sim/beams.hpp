@@ -38,7 +38,7 @@ Beams zone_beams(const State& state, double g_max);
 struct BeamSelection {
   double g_max = 3;       ///< 1/Å
   double sg_max = 0.1;    ///< 1/Å: beams further from the Ewald sphere are left out
-  double weight_min = 0;  ///< least max over layers of |U_g|/(2K|s_g|); 0 keeps all
+  double weight_min = 0;  ///< least max over layers of `beam_weights`; 0 keeps all
   bool zero_order_only = false;
 };
 
@@ -53,14 +53,15 @@ struct BeamSplit {
   Beams strong, weak;
 };
 struct SplitLimits {
-  double strong_weight = 0.02;  ///< beams of at least this weight |U_g|/(2K|s_g|) are strong
+  double strong_weight = 0.02;  ///< beams of at least this weight are strong
   double strong_g_max = 0;      ///< 1/Å: so are all within it
   double weight_min = 0;        ///< weaker beams are left out
 };
 /// The weight is the largest over the layers' crystals, at the state's tilt; (0,0,0) is strong.
 BeamSplit split_beams(const State& state, const PotentialOptions& potential, const Beams& beams,
                       const SplitLimits& limits);
-/// The weights; infinite for (0,0,0) and on the Ewald sphere; (beams).
+/// The weights |U|/(2K|s_g|); infinite for (0,0,0) and on the Ewald sphere; (beams). |U| is that of
+/// all atoms in phase: reflections that the structure forbids are reached by double diffraction.
 std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
                                  const Beams& beams);
 

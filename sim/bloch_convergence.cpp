@@ -11,11 +11,13 @@ namespace pendel {
 
 namespace {
 
+// By thickness_series, which leaves out beams that nothing reaches.
 Eigen::MatrixXd intensities(const State& state, const Beams& beams, const BlochOptions& options,
                             const std::vector<Vec2>& incidence) {
-  ExitWaves waves;
-  Bloch(state, beams, options).exit_waves(state, incidence, {}, waves);
-  return waves.psi.cwiseAbs2();
+  const int last = int(state.layers.size()) - 1;
+  return Bloch(state, beams, options)
+      .thickness_series(state, incidence, last, {state.layers.back().thickness})[0]
+      .cwiseAbs2();
 }
 
 /// Largest change of the `compared` strongest intensities of `before`.
@@ -44,11 +46,15 @@ ConvergedBeams converged_beams(const State& state, const BlochOptions& options,
   selection.sg_max = wanted.sg_max;
   selection.zero_order_only = wanted.zero_order_only;
   const Beams candidates = select_beams(state, options.potential, selection);
-  const std::vector<double> weights = beam_weights(state, options.potential, candidates);
+  std::vector<double> weights(candidates.size(), 0);  // the largest over the incident directions
+  for (const Vec2& offset : wanted.incidence) {
+    State tilted = state;
+    tilted.beam_tilt += offset;
+    const std::vector<double> here = beam_weights(tilted, options.potential, candidates);
+    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::max(weights[i], here[i]);
+  }
   std::vector<double> descending = weights;
   std::sort(descending.rbegin(), descending.rend());
-  // forbidden reflections scatter nothing
-  while (descending.back() < 1e-9 && descending.size() > 1) descending.pop_back();
 
   const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
   ConvergedBeams result;
@@ -58,17 +64,20 @@ ConvergedBeams converged_beams(const State& state, const BlochOptions& options,
     const bool all = count >= double(descending.size());
     // beams that symmetry makes equal come in together
     const double least = (all ? descending.back() : descending[std::size_t(count)]) * (1 - 1e-6);
-    const BeamSplit split = split_beams(state, options.potential, candidates, {least, 0, INFINITY});
-    if (split.strong.size() > wanted.max_beams) break;
-    const Eigen::MatrixXd now = intensities(state, split.strong, options, wanted.incidence);
+    std::vector<Hkl> hkl;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      if (weights[i] >= least) hkl.push_back(candidates.hkl[i]);
+    if (hkl.size() > wanted.max_beams) break;
+    const Beams beams = beams_from_hkl(state, hkl);
+    const Eigen::MatrixXd now = intensities(state, beams, options, wanted.incidence);
     if (before.size() > 0) {
-      result.last_change = largest_change(result.beams, before, split.strong, now, wanted.compared);
+      result.last_change = largest_change(result.beams, before, beams, now, wanted.compared);
       // one small change may be chance: the one before must not have been large
       result.converged =
           result.last_change < wanted.tolerance && change_before < 5 * wanted.tolerance;
       change_before = result.last_change;
     }
-    result.beams = split.strong;
+    result.beams = beams;
     result.weight_min = least;
     before = now;
     if (result.converged || all) break;

@@ -10,12 +10,13 @@ struct ConvergenceOptions {
   double g_max = 6;           ///< 1/Å: candidates; sg_max likewise
   double sg_max = 1;          ///< 1/Å
   bool zero_order_only = false;
-  std::size_t max_beams = 1500;                ///< give up here
+  std::size_t max_beams = 3000;                ///< give up here
   std::vector<Vec2> incidence = {Vec2(0, 0)};  ///< where intensities are compared
 };
 
-/// A beam list by weight |U_g|/(2K|s_g|) >= weight_min, and by how much its intensities differ from
-/// those of the list before it, of about two thirds as many beams. Not converged is a result.
+/// A beam list by weight (`beam_weights`, the largest over `incidence`) >= weight_min, and by how
+/// much its intensities differ from those of the list before it, of about two thirds as many beams.
+/// Not converged is a result.
 struct ConvergedBeams {
   Beams beams;
   double weight_min = 0;

@@ -26,11 +26,13 @@ BlochOptions bloch_options(const EngineOptions& options) {
   return bloch;
 }
 
-Beams calculation_beams(const State& state, const EngineOptions& options) {
+Beams calculation_beams(const State& state, const EngineOptions& options,
+                        const std::vector<Vec2>& incidence, std::string* note = nullptr) {
   if (options.tolerance && engine_kind(state, options) == EngineKind::bloch) {
     ConvergenceOptions wanted;
     wanted.tolerance = *options.tolerance;
     wanted.zero_order_only = options.zero_order_only;
+    wanted.incidence = incidence;
     const ConvergedBeams found = converged_beams(state, bloch_options(options), wanted);
     if (!found.converged) {
       char text[200];
@@ -39,6 +41,14 @@ Beams calculation_beams(const State& state, const EngineOptions& options) {
                     "than %.2g; zero_order_only: true or the engine splitstep converge sooner",
                     found.beams.size(), found.last_change, *options.tolerance);
       throw Error(ErrorKind::numerical, text);
+    }
+    if (note) {
+      char text[160];
+      std::snprintf(text, sizeof text,
+                    ", |g| to %.3g, |s| to %.3g 1/Å: the last third of them "
+                    "changed an intensity by %.2g",
+                    found.g_max, found.sg_max, found.last_change);
+      *note = text;
     }
     return found.beams;
   }
@@ -72,10 +82,11 @@ EngineKind engine_kind(const State& state, const EngineOptions& options) {
   return normal_is_z && along_a_zone(state) ? EngineKind::splitstep : EngineKind::bloch;
 }
 
-std::vector<Hkl> available_beams(const State& state, const EngineOptions& options, double g_max) {
+std::vector<Hkl> available_beams(const State& state, const EngineOptions& options, double g_max,
+                                 const std::vector<Vec2>& incidence) {
   const Beams all = engine_kind(state, options) == EngineKind::splitstep
                         ? zone_beams(state, g_max)
-                        : calculation_beams(state, options);
+                        : calculation_beams(state, options, incidence);
   std::vector<Hkl> result;
   for (std::size_t i = 0; i < all.size(); ++i)
     if (all.g[i].norm() <= g_max) result.push_back(all.hkl[i]);
@@ -83,7 +94,7 @@ std::vector<Hkl> available_beams(const State& state, const EngineOptions& option
 }
 
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
-                            const EngineOptions& options) {
+                            const EngineOptions& options, const std::vector<Vec2>& incidence) {
   std::vector<int> index(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) index[i] = int(i);
   const EngineKind kind = engine_kind(state, options);
@@ -94,15 +105,16 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
     splitstep.g_max = options.g_max_invA;
     splitstep.slice_A = options.slice_A;
     splitstep.zero_order_only = options.zero_order_only;
-    return {SplitStep(state, beams_from_hkl(state, wanted), splitstep), index};
+    return {SplitStep(state, beams_from_hkl(state, wanted), splitstep), index, ""};
   }
   if (kind == EngineKind::kinematical) {
     KinematicalOptions kinematical;
     kinematical.potential = options.potential();
     kinematical.refraction = options.refraction;
-    return {Kinematical(state, beams_from_hkl(state, wanted), kinematical), index};
+    return {Kinematical(state, beams_from_hkl(state, wanted), kinematical), index, ""};
   }
-  std::vector<Hkl> all = calculation_beams(state, options).hkl;
+  std::string note;
+  std::vector<Hkl> all = calculation_beams(state, options, incidence, &note).hkl;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto found = std::find(all.begin(), all.end(), wanted[i]);
     index[i] = int(found - all.begin());
@@ -110,7 +122,10 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
   }
   BlochOptions bloch = bloch_options(options);
   if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all);
-  return {Bloch(state, beams_from_hkl(state, all), bloch), index};
+  note = std::to_string(all.size()) + " beams" + note;
+  if (bloch.weak_beams.size() > 0)
+    note += ", " + std::to_string(bloch.weak_beams.size()) + " weak ones";
+  return {Bloch(state, beams_from_hkl(state, all), bloch), index, note};
 }
 
 std::vector<Refinement> refinements(const State& state, const EngineOptions& options) {
@@ -140,6 +155,7 @@ std::string engine_summary(const State& state, const EngineOptions& options) {
   if (kind == EngineKind::bloch && options.tolerance)
     return text + ", beams to a tolerance of " + number_text(*options.tolerance);
   text += ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";
+  if (kind == EngineKind::bloch) text += ", |s| <= " + number_text(options.sg_max_invA) + " 1/Å";
   if (kind == EngineKind::bloch && options.weak_g_max_invA)
     text += ", weak beams to " + number_text(*options.weak_g_max_invA) + " 1/Å";
   return text;

@@ -57,6 +57,7 @@ Detector detector_of(const DetectorOptions& options, double energy_keV) {
     detector.ellipse_angle = options.ellipse->angle_deg * degree;
   }
   detector.blur = options.blur_px;
+  if (options.mtf) detector.mtf = *options.mtf;
   return detector;
 }
 

@@ -51,6 +51,7 @@ struct DetectorOptions {
   double rotation_deg = 0;
   std::optional<EllipseOptions> ellipse;
   double blur_px = 0;
+  std::optional<std::vector<Vec2>> mtf;
   std::optional<double> dose;
   int seed = 1;
 
@@ -63,6 +64,7 @@ struct DetectorOptions {
       help("of the pattern on the detector, from columns to rows").range(-360, 360));
     v("ellipse", ellipse, help("distortion of the pattern"));
     v("blur_px", blur_px, help("standard deviation of a Gaussian point spread").at_least(0));
+    v("mtf", mtf, help("modulation transfer: pairs of frequency in 1/pixel, ascending, and value"));
     v("dose", dose, help("electrons per position: counts with Poisson noise").above(0));
     v("seed", seed, help("of the noise").at_least(0));
   }

@@ -37,29 +37,42 @@ double total_thickness(const State& state) {
 }
 
 // What is calculated, made from the options and the files once.
-struct Plan {
+struct Task {
   Specimen specimen;
+  State thickest;
   int layer;
   std::vector<double> thicknesses;  // of that layer, Å
   std::vector<Vec2> tilts;          // rad
+  Aperture illumination;            // its axis is no part of it, unless it is all of it
   std::vector<Hkl> hkl;
-  EngineWithBeams engine;
-  Aperture illumination;  // its axis is no part of it, unless it is all of it
 
-  explicit Plan(const PatternStudy& study)
+  explicit Task(const PatternStudy& study)
       : specimen(build_specimen(study.crystals, study.specimen, study.beam, study.engine)),
         layer(study.pattern.thickness_layer - 1),
         thicknesses(study.pattern.thicknesses_A),
-        tilts(tilts_of(study.pattern)),
-        hkl(available_beams(specimen.state, study.engine, study.pattern.g_max_invA)),
-        engine(make_engine(specimen.state, hkl, study.engine)) {
+        tilts(tilts_of(study.pattern)) {
     if (thicknesses.empty()) thicknesses.push_back(specimen.state.layers[layer].thickness);
-    State thickest = specimen.state;
+    thickest = specimen.state;
     thickest.layers[layer].thickness = *std::max_element(thicknesses.begin(), thicknesses.end());
     const double semiangle = study.beam.semiangle_mrad * 1e-3, g = study.pattern.g_max_invA,
                  thickness = total_thickness(thickest);
     illumination = combined(disk_aperture(semiangle, disk_aperture_degree(semiangle, g, thickness)),
                             hollow_cone(study.pattern.precession_mrad * 1e-3, g, thickness));
+    hkl = available_beams(thickest, study.engine, g, outermost());
+  }
+  // The middle and the four extremes of the directions of incidence.
+  std::vector<Vec2> outermost() const {
+    std::vector<Vec2> ends(5, tilts[0]);
+    ends[0] = tilts[tilts.size() / 2];
+    for (const Vec2& tilt : tilts)
+      for (const Vec2& offset : illumination.offsets)
+        for (int k = 0; k < 4; ++k) {
+          const double sign = k < 2 ? 1 : -1;
+          if (sign * (tilt + offset)[k % 2] > sign * ends[std::size_t(k) + 1][k % 2])
+            ends[std::size_t(k) + 1] = tilt + offset;
+        }
+    if (tilts.size() * illumination.offsets.size() == 1) ends.resize(1);
+    return ends;
   }
   // Amplitudes of the axis, then of every offset of the illumination.
   std::vector<Vec2> directions() const {
@@ -68,6 +81,12 @@ struct Plan {
       offsets.insert(offsets.end(), illumination.offsets.begin(), illumination.offsets.end());
     return offsets;
   }
+};
+
+struct Plan : Task {
+  EngineWithBeams engine;
+  explicit Plan(const PatternStudy& study)
+      : Task(study), engine(make_engine(thickest, hkl, study.engine, outermost())) {}
 };
 
 // One tilt's (thickness, beam) intensities, and real and imaginary parts on the axis.
@@ -133,8 +152,8 @@ Certificate certify(const PatternStudy& study, const Plan& plan) {
     tilts.push_back(plan.tilts[(2 * k + 1) * plan.tilts.size() / (2 * count)]);
   std::vector<TiltPatterns> reference = calculate(plan, plan.engine, tilts);
   for (const Refinement& refinement : refinements(plan.specimen.state, study.engine)) {
-    std::vector<TiltPatterns> refined =
-        calculate(plan, make_engine(plan.specimen.state, plan.hkl, refinement.engine), tilts);
+    std::vector<TiltPatterns> refined = calculate(
+        plan, make_engine(plan.thickest, plan.hkl, refinement.engine, plan.outermost()), tilts);
     double largest = 0, difference = 0, sum = 0;
     for (std::size_t k = 0; k < tilts.size(); ++k)
       for (std::size_t i = 0; i < reference[k].size; ++i) {
@@ -193,6 +212,7 @@ void PatternStudy::run(RunContext& context) const {
     throw Error(ErrorKind::study, "pattern.scattering_matrix: is of the engine bloch");
   context.say(specimen_summary(plan.specimen));
   context.say(engine_summary(plan.specimen.state, engine));
+  if (!plan.engine.note.empty()) context.say("bloch: " + plan.engine.note);
   context.say("pattern: " + std::to_string(plan.hkl.size()) + " beams, " +
               std::to_string(plan.thicknesses.size()) + " thicknesses, " +
               std::to_string(plan.tilts.size()) + " tilts, " +

@@ -2,7 +2,7 @@
 import numpy as np
 from matplotlib.colors import Normalize
 
-from .style import compressed, plt, with_unit
+from .style import compressed, greatest, plt, with_unit
 
 
 def extent_of(rows, columns):
@@ -21,7 +21,7 @@ def patterns_figure(panels, axes, unit):
     figure, grid = plt.subplots(lines, across, squeeze=False, sharex=True, sharey=True,
                                 layout="constrained", figsize=(4.3 * across + 0.4, 3.6 * lines + 0.2))
     for k, (title, values) in enumerate(panels):
-        high = float(np.nanmax(values, initial=0)) or 1.0
+        high = greatest(values) or 1.0
         cmap, logarithmic = compressed(values)
         pair = grid[:, k] if len(panels) > 1 else grid[0]
         for place, norm in zip(pair, (Normalize(0, high), logarithmic)):

@@ -1,7 +1,7 @@
 """Measured and fitted disk intensities of one scan position."""
 import numpy as np
 
-from .style import hkl_label, plt, with_unit
+from .style import greatest, hkl_label, plt, with_unit
 
 
 def typical_position(result):
@@ -28,7 +28,7 @@ def disks_figure(result, position):
     above.errorbar(index, measured, yerr=sigma, fmt="o", markersize=3.5, linewidth=0.8,
                    color="black", markerfacecolor="white", label="measured")
     above.plot(index, fitted, "_", markersize=9, markeredgewidth=1.8, color="C3", label="fitted")
-    if np.nanmin(np.concatenate([measured, fitted]), initial=np.inf) > 0:
+    if greatest(-np.concatenate([measured, fitted])) < 0:
         above.set_yscale("log")
     above.set_ylabel(with_unit("disk intensity", result.measured.unit))
     above.grid(axis="y", linewidth=0.3)
@@ -41,7 +41,7 @@ def disks_figure(result, position):
     below.axhspan(-1, 1, color="0.9")
     below.bar(index, residual, width=0.6, color="C3")
     below.axhline(0, color="black", linewidth=0.6)
-    bound = max(2.5, 1.1 * np.nanmax(np.abs(residual), initial=0))
+    bound = max(2.5, 1.1 * greatest(np.abs(residual)))
     below.set_ylim(-bound, bound)
     below.set_ylabel("residual (σ)")
     below.set_title(named, loc="right", fontsize=7, pad=2)

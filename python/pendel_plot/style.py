@@ -42,11 +42,17 @@ def colours(*arrays):
     return SEQUENTIAL, Normalize(low, high)
 
 
+def greatest(values):
+    """The greatest finite value; 0 if there is none."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    return float(finite.max()) if finite.size else 0.0
+
+
 def compressed(values):
     """(colour map, norm) that shows six decades below the greatest value; dark where nothing is."""
     cmap = matplotlib.colormaps["inferno"].copy()
     cmap.set_bad(cmap(0.0))
-    high = float(np.nanmax(values, initial=0)) or 1.0
+    high = greatest(values) or 1.0
     positive = values[values > 1e-6 * high]
     low = float(np.percentile(positive, 1)) if positive.size else 0.1 * high
     return cmap, LogNorm(low if low < high else 0.1 * high, high)

@@ -202,11 +202,14 @@ BOOST_AUTO_TEST_CASE(selection_is_the_rule) {
   BOOST_TEST((beams.hkl.front() == Hkl{}));
   const OrientedCrystal& crystal = state.crystals[0];
   const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
+  Crystal in_phase = crystal.crystal;
+  for (Site& site : in_phase.sites) site.position.v.setZero();
   int kept = 0, beyond_zero_order = 0, too_weak = 0;
   for (const Hkl& hkl : reflections_within(crystal.crystal.cell, selection.g_max)) {
     const Vec3 g = crystal.R_lab_crystal * crystal.crystal.cell.g(hkl).v;
     const double s_g = excitation(wave, g) / (2 * wave.K);
-    const complex U = structure_factors(crystal.crystal, {hkl}, state.energy_keV, {})[0].elastic;
+    // that of all atoms in phase: forbidden reflections are reached by double diffraction
+    const complex U = structure_factors(in_phase, {hkl}, state.energy_keV, {})[0].elastic;
     const bool near = std::abs(s_g) <= selection.sg_max;
     const bool strong = std::abs(U) >= selection.weight_min * 2 * wave.K * std::abs(s_g);
     const bool wanted = hkl == Hkl{} || (near && strong);
