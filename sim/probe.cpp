@@ -71,7 +71,7 @@ double aperture_amplitude(const Probe& probe, const Vec2& k) {
   const double theta = electron::wavelength(probe.energy_keV) * k.norm();
   // a pixel on the rim is inside, however its coordinates were rounded
   if (probe.edge == 0) return theta <= probe.semiangle * (1 + 1e-9) ? 1 : 0;
-  return std::clamp((probe.semiangle - theta) / probe.edge + 0.5, 0.0, 1.0);
+  return std::sqrt(std::clamp((probe.semiangle - theta) / probe.edge + 0.5, 0.0, 1.0));
 }
 
 template <class Real>

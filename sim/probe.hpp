@@ -31,7 +31,8 @@ struct Probe {
 
 /// chi [rad] at the transverse wavevector k [1/Å].
 double aberration_phase(const Probe& probe, const Vec2& k);
-/// A(k), 0 to 1; a soft edge falls linearly from semiangle - edge/2 to semiangle + edge/2.
+/// A(k), 0 to 1; across a soft edge A² falls linearly from semiangle - edge/2 to semiangle +
+/// edge/2, which leaves the area of the aperture as it is.
 double aperture_amplitude(const Probe& probe, const Vec2& k);
 
 /// Plane-wave amplitudes of the probe at `position` [Å], sum |psi_k|^2 = 1; (ny, nx) in FFT order.

@@ -114,13 +114,14 @@ std::vector<Vec2> positions_of(const ScanOptions& scan) {
   return positions;
 }
 
-// With an edge as wide as a pixel of a pattern, so that the aperture's area does not jump with the
-// box. In a box of 20 Å that leaves the disks 2 to 3 % too bright, and it goes with 1/box.
-Probe soft_probe(const StemStudy& study, const Vec3& box) {
+// With an edge [rad], or else one as wide as a pixel of a pattern, so that the aperture's area does
+// not jump with the box.
+Probe soft_probe(const StemStudy& study, const Vec3& box, std::optional<double> edge) {
   const std::array<int, 2>& f = study.simulation.interpolation;
   Probe probe = probe_of(study.beam, study.probe);
   probe.edge =
-      std::max(f[0] / box.x(), f[1] / box.y()) * electron::wavelength(study.beam.energy_keV);
+      edge ? *edge
+           : std::max(f[0] / box.x(), f[1] / box.y()) * electron::wavelength(study.beam.energy_keV);
   return probe;
 }
 
@@ -133,9 +134,10 @@ struct Plan {
   DetectorMap map;
   std::vector<std::vector<std::size_t>> rings;  // per virtual detector: its k
 
-  explicit Plan(const StemStudy& study, double box_factor = 1)
+  // edge: of the aperture [rad], instead of the one that suits the box
+  explicit Plan(const StemStudy& study, double box_factor = 1, std::optional<double> edge = {})
       : atoms(atoms_of(study, box_factor)),
-        probe(soft_probe(study, atoms.model.box)),
+        probe(soft_probe(study, atoms.model.box, edge)),
         detector(detector_of(study.detector, study.beam.energy_keV)),
         simulator(atoms.model, probe, options_of(study)),
         map(detector, simulator.k(), simulator.pixel_size().asDiagonal()) {
@@ -241,8 +243,6 @@ std::vector<std::pair<std::string, StemStudy>> refined_studies(const StemStudy& 
     o.slice_A = slice / 2;
     o.projection = Projection::finite;
   });
-  if (s.method == StemMethod::prism && (s.interpolation[0] > 1 || s.interpolation[1] > 1))
-    add("interpolation -> 1", [](SimulationOptions& o) { o.interpolation = {{1, 1}}; });
   if (s.frozen_phonons)
     add("configurations" +
             from_to(s.frozen_phonons->configurations, 2 * s.frozen_phonons->configurations),
@@ -284,12 +284,21 @@ std::vector<Refined> certify(const StemStudy& study, const Plan& plan,
   std::vector<Refined> certificate;
   if (count == 0) return certificate;
   std::vector<Vec2> sample;
-  for (std::size_t k = 0; k < count; ++k)
-    sample.push_back(positions[(2 * k + 1) * positions.size() / (2 * count)]);
-  const std::vector<std::vector<double>> images = images_at(plan, sample);
-  const auto refined = refined_studies(study, plan);
-  const bool resizable = !study.atoms;
-  Progress progress("certificate", long(refined.size() + resizable), context.quiet);
+  const auto place = [](double x, int size) { return int((x - std::floor(x)) * size); };
+  for (std::size_t k = 0; k < count; ++k)  // the middle, then evenly all over [Roberts2018]
+    sample.push_back(positions[std::size_t(
+        place(0.5 + 0.7548776662466927 * double(k), study.scan.rows) * study.scan.columns +
+        place(0.5 + 0.5698402909980532 * double(k), study.scan.columns))]);
+  // A few positions are soonest done by multislice, which PRISM without interpolation equals.
+  StemStudy base = study;
+  base.simulation.method = StemMethod::multislice;
+  base.simulation.interpolation = {{1, 1}};
+  const Plan exact(base, 1, plan.probe.edge);
+  const std::vector<std::vector<double>> images = images_at(exact, sample);
+  const auto refined = refined_studies(base, exact);
+  const bool resizable = !study.atoms,
+             interpolated = study.simulation.interpolation != base.simulation.interpolation;
+  Progress progress("certificate", long(refined.size() + resizable + interpolated), context.quiet);
   // The finer calculation may need more memory than there is; that must not cost the result.
   const auto add = [&](const std::string& what, const auto& finer_images) {
     try {
@@ -301,12 +310,13 @@ std::vector<Refined> certify(const StemStudy& study, const Plan& plan,
     progress.advance();
   };
   for (const auto& [what, finer] : refined)
-    add(what, [&study = finer, &sample] { return images_at(Plan(study), sample); });
+    add(what, [&, &study = finer] { return images_at(Plan(study, 1, plan.probe.edge), sample); });
+  if (interpolated) add("interpolation -> 1", [&] { return images_at(plan, sample); });
   if (resizable) {
     add("box_A x 1.5", [&] {
       // A larger box holds more of the probe; the detector sees finer plane waves. Positions keep
       // their place in a crystal; a particle stays at the centre.
-      const Plan larger(study, 1.5);
+      const Plan larger(base, 1.5, plan.probe.edge);
       const Vec3 shift = study.particle ? Vec3((larger.atoms.model.box - plan.atoms.model.box) / 2)
                                         : Vec3(Vec3::Zero());
       std::vector<Vec2> moved = sample;
