@@ -8,9 +8,8 @@
 #include "core/progress.hpp"
 #include "io/checkpoint.hpp"
 #include "io/scan_file.hpp"
-#include "io/xyz.hpp"
 #include "sim/counts.hpp"
-#include "studies/interrupt.hpp"
+#include "studies/stem_plan.hpp"
 
 namespace pendel {
 
@@ -18,180 +17,15 @@ namespace {
 
 constexpr double mrad = 1e-3;
 
-PotentialOptions potential_of(const SimulationOptions& simulation) {
-  PotentialOptions options;
-  options.table = simulation.scattering;
-  options.absorption = simulation.absorption;
-  options.proportional_absorption = simulation.proportional_absorption;
-  return options;
-}
-
-// The atoms, and what the user should know of them.
-struct Atoms {
-  AtomicModel model;
-  std::string summary;
-  std::vector<std::string> files, notes;
-};
-
 std::string size_text(const Vec3& box) {
   char text[80];
   std::snprintf(text, sizeof text, "%.4g x %.4g x %.4g Å", box.x(), box.y(), box.z());
   return text;
 }
 
-Atoms atoms_of_layers(const StemStudy& study, const Vec2& box) {
-  const Specimen specimen =
-      build_specimen(study.crystals, *study.specimen, study.beam, EngineOptions{});
-  std::vector<double> strains;
-  Atoms atoms{slab(specimen.state, box, study.simulation.strain_max, &strains),
-              specimen_summary(specimen),
-              specimen.files,
-              {}};
-  for (std::size_t i = 0; i < strains.size(); ++i)
-    if (strains[i] > 1e-9) {
-      char text[120];
-      std::snprintf(text, sizeof text, "layer %zu is strained by %.2g to fit the box", i + 1,
-                    strains[i]);
-      atoms.notes.push_back(text);
-    }
-  return atoms;
-}
-
-Atoms atoms_of_particle(const StemStudy& study, const Vec3& box) {
-  const ParticleOptions& particle = *study.particle;
-  SpecimenOptions specimen;
-  specimen.beam_direction = particle.beam_direction;
-  specimen.zone_axis = particle.zone_axis;
-  specimen.x_axis = particle.x_axis;
-  LayerOptions layer;
-  layer.crystal = particle.crystal;
-  layer.thickness_A = 2 * particle.radius_A;
-  specimen.layers = {layer};
-  const Specimen built = build_specimen(study.crystals, specimen, study.beam, EngineOptions{});
-  return {sphere(built.state.crystals[0], particle.radius_A, box),
-          "specimen: a sphere of " + particle.crystal + ", radius " +
-              number_text(particle.radius_A) + " Å",
-          built.files, built.notes};
-}
-
-Atoms atoms_of_file(const AtomsOptions& options) {
-  const XyzFile file = read_xyz(options.xyz.path, atomic_number);
-  const std::optional<Vec3> box = options.box_A ? options.box_A : file.box;
-  if (!box) throw Error(ErrorKind::input, options.xyz.path + ": holds no box; give atoms.box_A");
-  Atoms atoms{{*box, {}}, "specimen: atoms of " + options.xyz.given, {options.xyz.path}, {}};
-  for (const XyzAtom& row : file.atoms) {
-    const double B = std::isnan(row.rms) ? options.default_B_A2
-                                         : 8 * electron::pi * electron::pi * row.rms * row.rms;
-    atoms.model.atoms.push_back({row.Z, row.position, row.occupancy, B});
-  }
-  return atoms;
-}
-
-Atoms atoms_of(const StemStudy& study, double factor = 1) {
-  Atoms atoms;
-  if (study.specimen) {
-    atoms = atoms_of_layers(study, study.simulation.box_A * factor);
-  } else if (study.particle) {
-    const Vec3& box = study.particle->box_A;
-    atoms = atoms_of_particle(study, {box.x() * factor, box.y() * factor, box.z()});
-  } else {
-    atoms = atoms_of_file(*study.atoms);
-  }
-  const std::vector<std::string> problems = model_problems(atoms.model);
-  if (!problems.empty()) {
-    std::string text = "the atoms of the specimen:";
-    for (const std::string& problem : problems) text += "\n  " + problem;
-    throw Error(ErrorKind::input, text);
-  }
-  return atoms;
-}
-
-std::vector<Vec2> positions_of(const ScanOptions& scan) {
-  std::vector<Vec2> positions;
-  for (int row = 0; row < scan.rows; ++row)
-    for (int column = 0; column < scan.columns; ++column)
-      positions.push_back(scan.origin_A + Vec2(column * scan.step_A.x(), row * scan.step_A.y()));
-  return positions;
-}
-
-// With an edge [rad], or else one as wide as a pixel of a pattern, so that the aperture's area does
-// not jump with the box.
-Probe soft_probe(const StemStudy& study, const Vec3& box, std::optional<double> edge) {
-  const std::array<int, 2>& f = study.simulation.interpolation;
-  Probe probe = probe_of(study.beam, study.probe);
-  probe.edge =
-      edge ? *edge
-           : std::max(f[0] / box.x(), f[1] / box.y()) * electron::wavelength(study.beam.energy_keV);
-  return probe;
-}
-
-// The simulator of a study and what turns its intensities into images.
-struct Plan {
-  Atoms atoms;
-  Probe probe;
-  Detector detector;
-  StemSimulator simulator;
-  DetectorMap map;
-  std::vector<std::vector<std::size_t>> rings;  // per virtual detector: its k
-
-  // edge: of the aperture [rad], instead of the one that suits the box
-  explicit Plan(const StemStudy& study, double box_factor = 1, std::optional<double> edge = {})
-      : atoms(atoms_of(study, box_factor)),
-        probe(soft_probe(study, atoms.model.box, edge)),
-        detector(detector_of(study.detector, study.beam.energy_keV)),
-        simulator(atoms.model, probe, options_of(study)),
-        map(detector, simulator.k(), simulator.pixel_size().asDiagonal()) {
-    for (const auto& [name, options] : study.virtual_detectors) {
-      VirtualDetector ring;
-      ring.inner = options.inner_mrad * mrad;
-      ring.outer = options.outer_mrad * mrad;
-      std::vector<std::size_t> inside;
-      for (std::size_t i = 0; i < simulator.k().size(); ++i)
-        if (accepts(ring, study.beam.energy_keV, simulator.k()[i])) inside.push_back(i);
-      rings.push_back(std::move(inside));
-    }
-  }
-
-  StemOptions options_of(const StemStudy& study) const {
-    const SimulationOptions& simulation = study.simulation;
-    StemOptions options;
-    options.method = simulation.method;
-    options.interpolation = simulation.interpolation;
-    options.precision = simulation.precision;
-    options.pixel = simulation.pixel_A;
-    options.slicing = {potential_of(simulation), simulation.slice_A, simulation.projection,
-                       simulation.absorption_strength};
-    options.beam_tilt = study.beam.tilt_mrad * mrad;
-    options.exact_propagator = simulation.exact_propagator;
-    options.thicknesses = simulation.thicknesses_A;
-    std::sort(options.thicknesses.begin(), options.thicknesses.end());
-    if (simulation.frozen_phonons) {
-      options.phonon_configurations = simulation.frozen_phonons->configurations;
-      options.seed = (unsigned long)simulation.frozen_phonons->seed;
-      options.phonons_along_beam = simulation.frozen_phonons->along_beam;
-    }
-    options.focal_spread = study.probe.focal_spread_A;
-    options.source_size = study.probe.source_size_A;
-    options.k_max = corner_k(detector);
-    for (const auto& ring : study.virtual_detectors)
-      options.k_max = std::max(options.k_max, ring.second.outer_mrad * mrad /
-                                                  electron::wavelength(study.beam.energy_keV));
-    options.memory_GB = simulation.memory_GB;
-    return options;
-  }
-
-  // The detector's image of a pattern, without noise.
-  std::vector<double> image(const float* intensity) const {
-    std::vector<double> image(detector.pixels());
-    map.add(intensity, 1, image.data());
-    map.blur(image.data());
-    return image;
-  }
-};
-
 // Besides a pattern, for every thickness: intensity on each virtual detector, intensity on the
 // detector, centre of mass [mrad].
-std::vector<double> sums_of(const Plan& plan, const float* intensity,
+std::vector<double> sums_of(const StemPlan& plan, const float* intensity,
                             const std::vector<double>& image) {
   std::vector<double> sums;
   for (const std::vector<std::size_t>& ring : plan.rings) {
@@ -207,124 +41,6 @@ std::vector<double> sums_of(const Plan& plan, const float* intensity,
   sums.push_back(centre.x());
   sums.push_back(centre.y());
   return sums;
-}
-
-void stop_if_interrupted() {
-  if (interrupted())
-    throw Error(ErrorKind::interrupted,
-                "interrupted; --resume continues with the positions that are done");
-}
-
-// What a finer calculation changes at a few positions.
-struct Refined {
-  std::string what;
-  double largest, R1;  // largest change over the largest pixel; Σ|ΔI|/ΣI
-};
-
-std::vector<std::pair<std::string, StemStudy>> refined_studies(const StemStudy& study,
-                                                               const Plan& plan) {
-  std::vector<std::pair<std::string, StemStudy>> list;
-  const auto add = [&](const std::string& what, const auto& change) {
-    StemStudy refined = study;
-    change(refined.simulation);
-    list.emplace_back(what, refined);
-  };
-  const SimulationOptions& s = study.simulation;
-  const auto from_to = [](double from, double to) {
-    char text[60];
-    std::snprintf(text, sizeof text, " %.4g -> %.4g", from, to);
-    return std::string(text);
-  };
-  const double pixel = std::max(plan.simulator.grid().dx(), plan.simulator.grid().dy());
-  add("pixel_A" + from_to(pixel, pixel / 1.4),
-      [&](SimulationOptions& o) { o.pixel_A = pixel / 1.4; });
-  const double slice = plan.atoms.model.box.z() / plan.simulator.slices();
-  add("slice_A" + from_to(slice, slice / 2), [&](SimulationOptions& o) {
-    o.slice_A = slice / 2;
-    o.projection = Projection::finite;
-  });
-  if (s.frozen_phonons)
-    add("configurations" +
-            from_to(s.frozen_phonons->configurations, 2 * s.frozen_phonons->configurations),
-        [](SimulationOptions& o) { o.frozen_phonons->configurations *= 2; });
-  return list;
-}
-
-std::vector<std::vector<double>> images_at(const Plan& plan, const std::vector<Vec2>& positions) {
-  const std::size_t thicknesses = plan.simulator.thicknesses().size();
-  std::vector<std::vector<double>> images(positions.size() * thicknesses);
-  plan.simulator.run(
-      positions,
-      [&](std::size_t n, const float* intensity) {
-        for (std::size_t t = 0; t < thicknesses; ++t)
-          images[n * thicknesses + t] = plan.image(intensity + t * plan.simulator.k().size());
-      },
-      stop_if_interrupted);
-  return images;
-}
-
-Refined compare(const std::string& what, const std::vector<std::vector<double>>& images,
-                const std::vector<std::vector<double>>& finer) {
-  double largest = 0, change = 0, sum = 0, brightest = 0;
-  for (std::size_t n = 0; n < images.size(); ++n)
-    for (std::size_t i = 0; i < images[n].size(); ++i) {
-      const double difference = std::abs(finer[n][i] - images[n][i]);
-      largest = std::max(largest, difference);
-      change += difference;
-      sum += images[n][i];
-      brightest = std::max(brightest, images[n][i]);
-    }
-  return {what, largest / brightest, change / sum};
-}
-
-std::vector<Refined> certify(const StemStudy& study, const Plan& plan,
-                             const std::vector<Vec2>& positions, const RunContext& context) {
-  const std::size_t count =
-      std::min(positions.size(), std::size_t(study.simulation.certificate_positions));
-  std::vector<Refined> certificate;
-  if (count == 0) return certificate;
-  std::vector<Vec2> sample;
-  const auto place = [](double x, int size) { return int((x - std::floor(x)) * size); };
-  for (std::size_t k = 0; k < count; ++k)  // the middle, then evenly all over [Roberts2018]
-    sample.push_back(positions[std::size_t(
-        place(0.5 + 0.7548776662466927 * double(k), study.scan.rows) * study.scan.columns +
-        place(0.5 + 0.5698402909980532 * double(k), study.scan.columns))]);
-  // A few positions are soonest done by multislice, which PRISM without interpolation equals.
-  StemStudy base = study;
-  base.simulation.method = StemMethod::multislice;
-  base.simulation.interpolation = {{1, 1}};
-  const Plan exact(base, 1, plan.probe.edge);
-  const std::vector<std::vector<double>> images = images_at(exact, sample);
-  const auto refined = refined_studies(base, exact);
-  const bool resizable = !study.atoms,
-             interpolated = study.simulation.interpolation != base.simulation.interpolation;
-  Progress progress("certificate", long(refined.size() + resizable + interpolated), context.quiet);
-  // The finer calculation may need more memory than there is; that must not cost the result.
-  const auto add = [&](const std::string& what, const auto& finer_images) {
-    try {
-      certificate.push_back(compare(what, images, finer_images()));
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::study) throw;
-      context.say("note: no convergence test of " + what + ": " + error.what());
-    }
-    progress.advance();
-  };
-  for (const auto& [what, finer] : refined)
-    add(what, [&, &study = finer] { return images_at(Plan(study, 1, plan.probe.edge), sample); });
-  if (interpolated) add("interpolation -> 1", [&] { return images_at(plan, sample); });
-  if (resizable) {
-    add("box_A x 1.5", [&] {
-      // A larger box holds more of the probe; the detector sees finer plane waves. Positions keep
-      // their place in a crystal; a particle stays at the centre.
-      const Plan larger(base, 1.5, plan.probe.edge);
-      const Vec3 shift = study.particle ? Vec3((larger.atoms.model.box - plan.atoms.model.box) / 2)
-                                        : Vec3(Vec3::Zero());
-      std::vector<Vec2> moved = sample;
-      for (Vec2& position : moved) position += shift.head<2>();
-      return images_at(larger, moved);
-    });
-  }
-  return certificate;
 }
 
 std::string thickness_name(double thickness) {
@@ -377,7 +93,7 @@ void StemStudy::check(Problems& problems) const {
 }
 
 void StemStudy::run(RunContext& context) const {
-  const Plan plan(*this);
+  const StemPlan plan(*this);
   const StemSimulator& simulator = plan.simulator;
   const Vec3& box = plan.atoms.model.box;
   for (const std::string& file : plan.atoms.files) context.provenance.add_input(file);
@@ -412,7 +128,7 @@ void StemStudy::run(RunContext& context) const {
                   edge * electron::wavelength(beam.energy_keV) / mrad, 1 / (3 * edge));
     context.say(line);
   }
-  const std::vector<Vec2> positions = positions_of(scan);
+  const std::vector<Vec2> positions = scan_positions(scan);
   const std::size_t thicknesses = simulator.thicknesses().size();
   std::snprintf(line, sizeof line, "scan: %d x %d positions, patterns of %d x %d pixels, %.3g GB",
                 scan.rows, scan.columns, detector.rows, detector.columns,
@@ -469,7 +185,7 @@ void StemStudy::run(RunContext& context) const {
         },
         stop_if_interrupted);
   }
-  const std::vector<Refined> certificate = certify(*this, plan, positions, context);
+  const std::vector<StemRefined> certificate = certify(*this, plan, positions, context);
 
   EmdWriter result("pendel");
   EmdAxis row_axis = index_axis("row", layout.rows),
@@ -500,7 +216,7 @@ void StemStudy::run(RunContext& context) const {
   if (!certificate.empty()) {
     EmdDictionary metadata;
     std::vector<std::string> what;
-    for (const Refined& refined : certificate) what.push_back(refined.what);
+    for (const StemRefined& refined : certificate) what.push_back(refined.what);
     metadata.push_back({"refined", what});
     for (std::size_t i = 0; i < certificate.size(); ++i) {
       metadata.push_back({"largest_change_" + std::to_string(i + 1), certificate[i].largest});
@@ -513,7 +229,7 @@ void StemStudy::run(RunContext& context) const {
   writer.finish(result, {row_axis, column_axis, q_axes[0], q_axes[1]},
                 detector.dose ? "electrons" : "",
                 detector.dose ? "counts, Poisson noise" : "fractions of the incident beam");
-  for (const Refined& refined : certificate) {
+  for (const StemRefined& refined : certificate) {
     std::snprintf(line, sizeof line,
                   "convergence: %s would change a pixel by %.2g of the brightest at most, R1 %.2g",
                   refined.what.c_str(), refined.largest, refined.R1);

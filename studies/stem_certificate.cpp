@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "core/progress.hpp"
+#include "studies/interrupt.hpp"
+#include "studies/stem_plan.hpp"
+
+namespace pendel {
+
+namespace {
+
+std::vector<std::pair<std::string, StemStudy>> refined_studies(const StemStudy& study,
+                                                               const StemPlan& plan) {
+  std::vector<std::pair<std::string, StemStudy>> list;
+  const auto add = [&](const std::string& what, const auto& change) {
+    StemStudy refined = study;
+    change(refined.simulation);
+    list.emplace_back(what, refined);
+  };
+  const SimulationOptions& s = study.simulation;
+  const auto from_to = [](double from, double to) {
+    char text[60];
+    std::snprintf(text, sizeof text, " %.4g -> %.4g", from, to);
+    return std::string(text);
+  };
+  const double pixel = std::max(plan.simulator.grid().dx(), plan.simulator.grid().dy());
+  add("pixel_A" + from_to(pixel, pixel / 1.4),
+      [&](SimulationOptions& o) { o.pixel_A = pixel / 1.4; });
+  const double slice = plan.atoms.model.box.z() / plan.simulator.slices();
+  add("slice_A" + from_to(slice, slice / 2), [&](SimulationOptions& o) {
+    o.slice_A = slice / 2;
+    o.projection = Projection::finite;
+  });
+  if (s.frozen_phonons)
+    add("configurations" +
+            from_to(s.frozen_phonons->configurations, 2 * s.frozen_phonons->configurations),
+        [](SimulationOptions& o) { o.frozen_phonons->configurations *= 2; });
+  return list;
+}
+
+std::vector<std::vector<double>> images_at(const StemPlan& plan,
+                                           const std::vector<Vec2>& positions) {
+  const std::size_t thicknesses = plan.simulator.thicknesses().size();
+  std::vector<std::vector<double>> images(positions.size() * thicknesses);
+  plan.simulator.run(
+      positions,
+      [&](std::size_t n, const float* intensity) {
+        for (std::size_t t = 0; t < thicknesses; ++t)
+          images[n * thicknesses + t] = plan.image(intensity + t * plan.simulator.k().size());
+      },
+      stop_if_interrupted);
+  return images;
+}
+
+StemRefined compare(const std::string& what, const std::vector<std::vector<double>>& images,
+                    const std::vector<std::vector<double>>& finer) {
+  double largest = 0, change = 0, sum = 0, brightest = 0;
+  for (std::size_t n = 0; n < images.size(); ++n)
+    for (std::size_t i = 0; i < images[n].size(); ++i) {
+      const double difference = std::abs(finer[n][i] - images[n][i]);
+      largest = std::max(largest, difference);
+      change += difference;
+      sum += images[n][i];
+      brightest = std::max(brightest, images[n][i]);
+    }
+  return {what, largest / brightest, change / sum};
+}
+
+}  // namespace
+
+void stop_if_interrupted() {
+  if (interrupted())
+    throw Error(ErrorKind::interrupted,
+                "interrupted; --resume continues with the positions that are done");
+}
+
+std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
+                                 const std::vector<Vec2>& positions, const RunContext& context) {
+  const std::size_t count =
+      std::min(positions.size(), std::size_t(study.simulation.certificate_positions));
+  std::vector<StemRefined> certificate;
+  if (count == 0) return certificate;
+  std::vector<Vec2> sample;
+  const auto place = [](double x, int size) { return int((x - std::floor(x)) * size); };
+  for (std::size_t k = 0; k < count; ++k)  // the middle, then evenly all over [Roberts2018]
+    sample.push_back(positions[std::size_t(
+        place(0.5 + 0.7548776662466927 * double(k), study.scan.rows) * study.scan.columns +
+        place(0.5 + 0.5698402909980532 * double(k), study.scan.columns))]);
+  // A few positions are soonest done by multislice, which PRISM without interpolation equals.
+  StemStudy base = study;
+  base.simulation.method = StemMethod::multislice;
+  base.simulation.interpolation = {{1, 1}};
+  const StemPlan exact(base, 1, plan.probe.edge);
+  const std::vector<std::vector<double>> images = images_at(exact, sample);
+  const auto refined = refined_studies(base, exact);
+  const bool resizable = !study.atoms,
+             interpolated = study.simulation.interpolation != base.simulation.interpolation;
+  Progress progress("certificate", long(refined.size() + resizable + interpolated), context.quiet);
+  // The finer calculation may need more memory than there is; that must not cost the result.
+  const auto add = [&](const std::string& what, const auto& finer_images) {
+    try {
+      certificate.push_back(compare(what, images, finer_images()));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::study) throw;
+      context.say("note: no convergence test of " + what + ": " + error.what());
+    }
+    progress.advance();
+  };
+  for (const auto& [what, finer] : refined)
+    add(what,
+        [&, &study = finer] { return images_at(StemPlan(study, 1, plan.probe.edge), sample); });
+  if (interpolated) add("interpolation -> 1", [&] { return images_at(plan, sample); });
+  if (resizable) {
+    add("box_A x 1.5", [&] {
+      // A larger box holds more of the probe; the detector sees finer plane waves. Positions keep
+      // their place in a crystal; a particle stays at the centre.
+      const StemPlan larger(base, 1.5, plan.probe.edge);
+      const Vec3 shift = study.particle ? Vec3((larger.atoms.model.box - plan.atoms.model.box) / 2)
+                                        : Vec3(Vec3::Zero());
+      std::vector<Vec2> moved = sample;
+      for (Vec2& position : moved) position += shift.head<2>();
+      return images_at(larger, moved);
+    });
+  }
+  return certificate;
+}
+
+}  // namespace pendel

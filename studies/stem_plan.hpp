@@ -1,0 +1,50 @@
+// What study `stem` simulates: its atoms, the simulator, and the way from intensities to images.
+#pragma once
+#include "sim/detector.hpp"
+#include "sim/stem.hpp"
+#include "studies/stem.hpp"
+
+namespace pendel {
+
+/// The atoms, and what the user should know of them.
+struct StemAtoms {
+  AtomicModel model;
+  std::string summary;
+  std::vector<std::string> files, notes;
+};
+
+/// Where the probe stands [Å]; rows of the scan follow each other.
+std::vector<Vec2> scan_positions(const ScanOptions& scan);
+
+struct StemPlan {
+  StemAtoms atoms;
+  Probe probe;
+  Detector detector;
+  StemSimulator simulator;
+  DetectorMap map;
+  std::vector<std::vector<std::size_t>> rings;  ///< per virtual detector: its k
+
+  /// box_factor: on the size of the box across the beam. edge: of the aperture [rad], instead of
+  /// the one that suits the box. Error (input) if the atoms are not in order.
+  explicit StemPlan(const StemStudy& study, double box_factor = 1, std::optional<double> edge = {});
+
+  /// The detector's image of a pattern, without noise; (rows, columns).
+  std::vector<double> image(const float* intensity) const;
+};
+
+/// Stops a simulation where it can be continued; for StemSimulator::run.
+void stop_if_interrupted();
+
+/// What a finer calculation changes at a few positions: the largest change over the largest pixel,
+/// and Σ|ΔI|/ΣI.
+struct StemRefined {
+  std::string what;
+  double largest, R1;
+};
+
+/// Pixels, slices, interpolation, phonons and box refined once each, by multislice. What cannot be
+/// tried within the memory is said and left out.
+std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
+                                 const std::vector<Vec2>& positions, const RunContext& context);
+
+}  // namespace pendel
