@@ -100,7 +100,7 @@ struct Threads {
 BOOST_AUTO_TEST_CASE(memory_threads_and_company_change_no_bit) {
   for (const StemMethod method : {StemMethod::multislice, StemMethod::prism}) {
     StemOptions given = with_phonons(options(method), 2);
-    if (method == StemMethod::prism) given.k_max = 1.1;
+    if (method == StemMethod::prism) given.interpolation = {{2, 2}};
     std::vector<float> all;
     {
       const Threads one(1);
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(memory_threads_and_company_change_no_bit) {
     BOOST_TEST((run(given) == all));
     if (method == StemMethod::prism) continue;  // its matrix takes more than all patterns
     // As little memory as there must be: a few positions at a time.
-    given.memory_GB = 0.0012;
+    given.memory_GB = 0.0016;
     const StemSimulator small(strontium_titanate(), probe(), given);
     BOOST_TEST(small.block() < 35);
     BOOST_TEST((run(small) == all));
