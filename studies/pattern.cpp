@@ -1,6 +1,7 @@
 #include "studies/pattern.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/progress.hpp"
@@ -19,6 +20,12 @@ std::vector<Vec2> tilts_of(const PatternOptions& options) {  // rad
   std::vector<Vec2> tilts;
   if (options.tilts_mrad)
     for (const Vec2& tilt : *options.tilts_mrad) tilts.push_back(tilt * 1e-3);
+  if (options.tilt_line) {
+    const TiltLineOptions& line = *options.tilt_line;
+    for (int i = 0; i < line.points; ++i)
+      tilts.push_back((line.from_mrad + (line.to_mrad - line.from_mrad) * i / (line.points - 1)) *
+                      1e-3);
+  }
   if (options.tilt_grid) {
     const int n = options.tilt_grid->points;
     const double half = options.tilt_grid->half_width_mrad * 1e-3;
@@ -28,6 +35,17 @@ std::vector<Vec2> tilts_of(const PatternOptions& options) {  // rad
   }
   if (tilts.empty()) tilts.push_back(Vec2::Zero());
   return tilts;
+}
+
+std::vector<double> thicknesses_of(const PatternOptions& options) {
+  std::vector<double> thicknesses = options.thicknesses_A;
+  if (options.thickness_series) {
+    const ThicknessSeriesOptions& series = *options.thickness_series;
+    for (int i = 0; i < series.points; ++i)
+      thicknesses.push_back(series.from_A +
+                            (series.to_A - series.from_A) * i / (series.points - 1));
+  }
+  return thicknesses;
 }
 
 double total_thickness(const State& state) {
@@ -49,7 +67,7 @@ struct Task {
   explicit Task(const PatternStudy& study)
       : specimen(build_specimen(study.crystals, study.specimen, study.beam, study.engine)),
         layer(study.pattern.thickness_layer - 1),
-        thicknesses(study.pattern.thicknesses_A),
+        thicknesses(thicknesses_of(study.pattern)),
         tilts(tilts_of(study.pattern)) {
     if (thicknesses.empty()) thicknesses.push_back(specimen.state.layers[layer].thickness);
     thickest = specimen.state;
@@ -198,8 +216,10 @@ void PatternStudy::check(Problems& problems) const {
     problems.add("pattern.thickness_layer",
                  "is " + std::to_string(pattern.thickness_layer) + "; allowed: 1 to " +
                      std::to_string(specimen.layers.size()) + ", the number of layers");
-  if (pattern.tilts_mrad && pattern.tilt_grid)
-    problems.add("pattern", "tilts_mrad and tilt_grid are both given; give one of them");
+  if (bool(pattern.tilts_mrad) + bool(pattern.tilt_grid) + bool(pattern.tilt_line) > 1)
+    problems.add("pattern", "of tilts_mrad, tilt_line and tilt_grid only one can be given");
+  if (!pattern.thicknesses_A.empty() && pattern.thickness_series)
+    problems.add("pattern", "thicknesses_A and thickness_series are both given; give one of them");
   if (pattern.tilts_mrad && pattern.tilts_mrad->empty())
     problems.add("pattern.tilts_mrad", "is empty; at least one tilt is needed");
   if (pattern.cbed) check_cbed(*pattern.cbed, beam, problems);
@@ -221,7 +241,7 @@ void PatternStudy::run(RunContext& context) const {
 
   const std::size_t tilts = plan.tilts.size(), thicknesses = plan.thicknesses.size(),
                     count = plan.hkl.size();
-  const bool series = pattern.tilts_mrad || pattern.tilt_grid;
+  const bool series = pattern.tilts_mrad || pattern.tilt_grid || pattern.tilt_line;
   std::vector<std::size_t> shape = {thicknesses, count};
   if (series) shape.insert(shape.begin(), tilts);
   Array intensity(shape), real(shape), imaginary(shape);
@@ -325,15 +345,17 @@ void PatternStudy::run(RunContext& context) const {
                   certificate.what[i].c_str(), certificate.largest[i], certificate.R1[i]);
     context.say(line);
   }
-  const auto flux = [&](std::size_t row) {
+  double least = INFINITY, most = 0;
+  for (std::size_t row = 0; row < intensity.rows(); ++row) {
     double sum = 0;
     for (std::size_t i = 0; i < count; ++i) sum += intensity(row, i);
-    return sum;
-  };
+    least = std::min(least, sum);
+    most = std::max(most, sum);
+  }
   char line[120];
   std::snprintf(line, sizeof line,
-                "intensity in these beams: %.5f to %.5f of the incident beam; %.2f s CPU", flux(0),
-                flux(intensity.rows() - 1), context.provenance.cpu_seconds());
+                "intensity in these beams: %.5f to %.5f of the incident beam; %.2f s CPU", least,
+                most, context.provenance.cpu_seconds());
   context.say(line);
 }
 

@@ -17,12 +17,38 @@ struct TiltGridOptions {
   }
 };
 
+struct TiltLineOptions {
+  Vec2 from_mrad = Vec2::Zero(), to_mrad = Vec2::Zero();
+  int points = 51;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("from_mrad", from_mrad, help("first tilt [x, y]").required());
+    v("to_mrad", to_mrad, help("last tilt").required());
+    v("points", points, help("number of tilts").range(2, 1000000));
+  }
+};
+
+struct ThicknessSeriesOptions {
+  double from_A = 10, to_A = 1000;
+  int points = 100;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("from_A", from_A, help("first thickness").required().above(0));
+    v("to_A", to_A, help("last thickness").required().above(0));
+    v("points", points, help("number of thicknesses").range(2, 100000));
+  }
+};
+
 struct PatternOptions {
   double g_max_invA = 2;
   int thickness_layer = 1;
   std::vector<double> thicknesses_A;
   std::optional<std::vector<Vec2>> tilts_mrad;
   std::optional<TiltGridOptions> tilt_grid;
+  std::optional<TiltLineOptions> tilt_line;
+  std::optional<ThicknessSeriesOptions> thickness_series;
   double precession_mrad = 0;
   int certificate_tilts = 1;
   std::optional<CbedOptions> cbed;
@@ -35,9 +61,11 @@ struct PatternOptions {
     v("g_max_invA", g_max_invA, help("beams up to this |g| are written").above(0));
     v("thicknesses_A", thicknesses_A,
       help("series of thicknesses of one layer; empty: as in the specimen").above(0));
+    v("thickness_series", thickness_series, help("or evenly spaced ones"));
     v("thickness_layer", thickness_layer,
       help("the layer that the series changes; the first is 1").at_least(1));
     v("tilts_mrad", tilts_mrad, help("series of tilts [x, y], added to that of the beam"));
+    v("tilt_line", tilt_line, help("or evenly spaced tilts on a line"));
     v("tilt_grid", tilt_grid, help("or a square of tilts"));
     v("precession_mrad", precession_mrad,
       help("the beam is rocked around a cone of this semi-angle; 0: not").range(0, 200));

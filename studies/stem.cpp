@@ -128,6 +128,12 @@ void StemStudy::run(RunContext& context) const {
                   edge * electron::wavelength(beam.energy_keV) / mrad, 1 / (3 * edge));
     context.say(line);
   }
+  if (!simulation.frozen_phonons)
+    for (const auto& [name, ring] : virtual_detectors)
+      if (ring.inner_mrad > 1.5 * beam.semiangle_mrad) {
+        context.say("note: " + name + " lacks thermal diffuse scattering without frozen_phonons");
+        break;
+      }
   const std::vector<Vec2> positions = scan_positions(scan);
   const std::size_t thicknesses = simulator.thicknesses().size();
   std::snprintf(line, sizeof line, "scan: %d x %d positions, patterns of %d x %d pixels, %.3g GB",
