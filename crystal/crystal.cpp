@@ -40,6 +40,12 @@ Crystal moved(const Crystal& crystal, const CrystalTangent& direction, double am
   return result;
 }
 
+Crystal in_phase(const Crystal& crystal) {
+  Crystal result = crystal;
+  for (Site& site : result.sites) site.position.v.setZero();
+  return result;
+}
+
 CrystalTangent debye_waller_direction(const Crystal& crystal, int Z) {
   CrystalTangent direction;
   direction.B.assign(crystal.sites.size(), 0);

@@ -36,6 +36,9 @@ struct CrystalTangent {
 /// The crystal moved by amount × direction.
 Crystal moved(const Crystal& crystal, const CrystalTangent& direction, double amount);
 
+/// All atoms at the origin: its structure factors are the largest that these atoms could have.
+Crystal in_phase(const Crystal& crystal);
+
 /// Isotropic Debye-Waller direction: B of every site of element Z, 1 Å² per unit.
 CrystalTangent debye_waller_direction(const Crystal& crystal, int Z);
 

@@ -276,13 +276,13 @@ Beams select_beams(const State& state, const PotentialOptions& potential,
 
 std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
                                  const Beams& beams) {
+  PotentialOptions elastic = potential;
+  elastic.absorption = Absorption::none;  // is not looked at, and costs most
   const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
   std::vector<double> weights(beams.size(), 0);
   for (std::size_t c = 0; c < state.crystals.size(); ++c) {
-    Crystal in_phase = state.crystals[c].crystal;
-    for (Site& site : in_phase.sites) site.position.v.setZero();
-    const auto U =
-        structure_factors(in_phase, beams.hkl_of_crystal[c], state.energy_keV, potential);
+    const auto U = structure_factors(in_phase(state.crystals[c].crystal), beams.hkl_of_crystal[c],
+                                     state.energy_keV, elastic);
     for (std::size_t i = 0; i < beams.size(); ++i)
       weights[i] = std::max(weights[i], std::abs(U[i].elastic));
   }

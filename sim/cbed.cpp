@@ -25,7 +25,7 @@ Eigen::Matrix2d net_step(const Eigen::Matrix2d& b, double pixel) {
 ConvergentGrid convergent_grid(const Probe& probe, const Eigen::Matrix2d& step) {
   ConvergentGrid grid;
   grid.step = step;
-  const double k_max = (probe.semiangle + probe.edge / 2) / electron::wavelength(probe.energy_keV);
+  const double k_max = outer_semiangle(probe) / electron::wavelength(probe.energy_keV);
   // |index_i| <= k_max times the length of row i of the inverse
   const Eigen::Matrix2d inverse = step.inverse();
   const int m = int(k_max * inverse.row(0).norm() + 1e-6),

@@ -127,10 +127,8 @@ std::vector<Reflection> reflections(const Crystal& crystal, double energy_keV, d
   const std::vector<Hkl> hkl = reflections_within(crystal.cell, g_max);
   PotentialOptions potential;
   potential.table = table;
-  Crystal in_phase = crystal;  // all atoms at one place
-  for (Site& site : in_phase.sites) site.position = {};
   const std::vector<Ug> U = structure_factors(crystal, hkl, energy_keV, potential);
-  const std::vector<Ug> largest = structure_factors(in_phase, hkl, energy_keV, potential);
+  const std::vector<Ug> largest = structure_factors(in_phase(crystal), hkl, energy_keV, potential);
   std::vector<Reflection> result;
   for (std::size_t i = 0; i < hkl.size(); ++i)
     result.push_back({hkl[i], crystal.cell.g(hkl[i]).v, U[i].elastic,

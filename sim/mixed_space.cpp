@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/clones.hpp"
+#include "core/multiply.hpp"
 
 namespace pendel {
 
@@ -11,23 +11,6 @@ namespace {
 
 // Lines that are transposed together: a cache line holds as many numbers in single precision.
 constexpr int block = 8;
-
-/// x <- f x on interleaved complex numbers.
-template <class Real>
-inline __attribute__((always_inline)) void multiply_body(Real* x, const Real* f, int size) {
-  for (int i = 0; i < 2 * size; i += 2) {
-    const Real re = x[i] * f[i] - x[i + 1] * f[i + 1];
-    x[i + 1] = x[i] * f[i + 1] + x[i + 1] * f[i];
-    x[i] = re;
-  }
-}
-PENDEL_CLONES void multiply(float* x, const float* f, int size) { multiply_body(x, f, size); }
-PENDEL_CLONES void multiply(double* x, const double* f, int size) { multiply_body(x, f, size); }
-
-template <class Real>
-void multiply(std::complex<Real>* x, const std::complex<Real>* f, int size) {
-  multiply(reinterpret_cast<Real*>(x), reinterpret_cast<const Real*>(f), size);
-}
 
 /// to[j, i] <- from[i, j] for i < rows, j < columns <= block.
 template <class Wave>

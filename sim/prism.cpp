@@ -172,7 +172,7 @@ void ScatteringMatrix<Real>::patterns(const Probe& probe, const std::vector<Vec2
     throw Error(ErrorKind::study, "a probe of " + std::to_string(probe.energy_keV) +
                                       " keV in a scattering matrix of " +
                                       std::to_string(energy_keV_) + " keV");
-  const double outer = probe.semiangle + probe.edge / 2;
+  const double outer = outer_semiangle(probe);
   if (outer > semiangle_ * (1 + 1e-9))
     throw Error(ErrorKind::study, "a probe of " + std::to_string(outer * 1e3) +
                                       " mrad, soft edge included, in a scattering matrix of " +

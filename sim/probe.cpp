@@ -43,9 +43,9 @@ std::vector<Node> gaussian(double standard_deviation, int count) {
   return nodes;
 }
 
-double outer_semiangle(const Probe& probe) { return probe.semiangle + probe.edge / 2; }
-
 }  // namespace
+
+double outer_semiangle(const Probe& probe) { return probe.semiangle + probe.edge / 2; }
 
 void check_aberration(int n, int m) {
   if (n >= 1 && m >= 0 && m <= n + 1 && (n + 1 - m) % 2 == 0) return;

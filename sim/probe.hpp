@@ -29,6 +29,8 @@ struct Probe {
   std::vector<Aberration> aberrations;
 };
 
+/// Of its aperture, soft edge included [rad].
+double outer_semiangle(const Probe& probe);
 /// chi [rad] at the transverse wavevector k [1/Å].
 double aberration_phase(const Probe& probe, const Vec2& k);
 /// A(k), 0 to 1; across a soft edge A² falls linearly from semiangle - edge/2 to semiangle +

@@ -8,6 +8,7 @@
 
 #include "core/clones.hpp"
 #include "core/error.hpp"
+#include "core/multiply.hpp"
 #include "sim/ewald.hpp"
 
 namespace pendel {
@@ -16,16 +17,7 @@ namespace {
 
 using Array = Eigen::ArrayXcd;
 
-/// x <- f x on interleaved complex numbers.
-PENDEL_CLONES void multiply(double* x, const double* f, int size) {
-  for (int i = 0; i < 2 * size; i += 2) {
-    const double re = x[i] * f[i] - x[i + 1] * f[i + 1];
-    x[i + 1] = x[i] * f[i + 1] + x[i + 1] * f[i];
-    x[i] = re;
-  }
-}
-
-/// x <- f (x + s y).
+/// x <- f (x + s y), on interleaved real and imaginary parts.
 PENDEL_CLONES void multiply_add(double* x, const double* f, const double* s, const double* y,
                                 int size) {
   for (int i = 0; i < 2 * size; i += 2) {
@@ -278,7 +270,7 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
 
       // field <- factor (field + source psi), psi last.
       const auto apply = [&](const Array& factor, const Array Sources::*propagator, int slice) {
-        const double* f = raw(factor.data());
+        const complex* f = factor.data();
         for (int k = 0; k < count; ++k) {
           if (!active[k]) continue;
           const Sources& source = sources[k];
@@ -286,11 +278,11 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
           if (propagator && source.propagator) s = &(source.*propagator);
           if (!propagator && source.transmission) s = &source.slice[slice];
           if (s)
-            multiply_add(raw(dpsi[k].data()), f, raw(s->data()), raw(psi.data()), size);
+            multiply_add(raw(dpsi[k].data()), raw(f), raw(s->data()), raw(psi.data()), size);
           else
-            multiply(raw(dpsi[k].data()), f, size);
+            multiply(dpsi[k].data(), f, size);
         }
-        multiply(raw(psi.data()), f, size);
+        multiply(psi.data(), f, size);
       };
       const auto transform = [&](bool to_real_space) {
         const auto one = [&](FftArray& x) {
@@ -365,15 +357,14 @@ MatrixXcd SplitStep::exit_waves_of_variants(
       const int m = int(step.transmission.size());
       for (const FftArray& incoming : waves) {
         FftArray x = incoming;
-        multiply(raw(x.data()), raw(step.half.data()), size);
+        multiply(x.data(), step.half.data(), size);
         for (int i = 0; i < step.cells * m; ++i) {
           // the transpose runs the slices and the transforms the other way round
           transposed ? fft_.forward(x.data()) : fft_.backward(x.data());
-          multiply(raw(x.data()), raw(step.transmission[transposed ? m - 1 - i % m : i % m].data()),
-                   size);
+          multiply(x.data(), step.transmission[transposed ? m - 1 - i % m : i % m].data(), size);
           transposed ? fft_.backward(x.data()) : fft_.forward(x.data());
           const bool last = i + 1 == step.cells * m;
-          multiply(raw(x.data()), raw((last ? step.half : step.full).data()), size);
+          multiply(x.data(), (last ? step.half : step.full).data(), size);
         }
         for (complex& value : x) value *= common;
         result.push_back(std::move(x));

@@ -4,6 +4,12 @@
 
 namespace pendel {
 
+double total_thickness(const State& state) {
+  double total = 0;
+  for (const Layer& layer : state.layers) total += layer.thickness;
+  return total;
+}
+
 State moved(const State& state, const StateTangent& direction, double amount) {
   State result = state;
   result.beam_tilt += amount * direction.beam_tilt;

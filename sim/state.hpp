@@ -35,6 +35,8 @@ struct StateTangent {
   std::vector<double> thickness;         ///< per layer; empty = none
 };
 
+double total_thickness(const State& state);  ///< of its layers [Å]
+
 /// The state moved by amount × direction.
 State moved(const State& state, const StateTangent& direction, double amount);
 

@@ -14,8 +14,7 @@ namespace pendel {
 
 namespace {
 
-// As coarse as `pixel` allows, a size that transforms fast, and a multiple of
-// `factor`.
+// As coarse as `pixel` allows, a size that transforms fast, and a multiple of `factor`.
 int grid_size(double length, double pixel, int factor) {
   const int least = std::max(8, int(std::ceil(length / pixel - 1e-9)));
   return factor * Fft2::good_size((least + factor - 1) / factor);
@@ -23,7 +22,7 @@ int grid_size(double length, double pixel, int factor) {
 
 // Of the aperture, soft edge included [1/Å].
 double outer_k(const Probe& probe) {
-  return (probe.semiangle + probe.edge / 2) / electron::wavelength(probe.energy_keV);
+  return outer_semiangle(probe) / electron::wavelength(probe.energy_keV);
 }
 
 }  // namespace
@@ -51,7 +50,7 @@ class StemSimulator::Runner {
       return;
     }
     PrismOptions prism;
-    prism.semiangle = s.probe_.semiangle + s.probe_.edge / 2;
+    prism.semiangle = outer_semiangle(s.probe_);
     prism.fx = o.interpolation[0];
     prism.fy = o.interpolation[1];
     if (o.k_max > 0) prism.k_max = std::max(o.k_max, outer_k(s.probe_) * (1 + 1e-9));
@@ -65,8 +64,7 @@ class StemSimulator::Runner {
     find_pixels(matrix_->pattern_grid());
   }
 
-  // Adds weight × intensity of every position to sums (position, thickness,
-  // pixel).
+  // Adds weight × intensity of every position to sums (position, thickness, pixel).
   void add(const Probe& probe, const std::vector<Vec2>& positions, double weight, float* sums) {
     if (matrix_)
       add_by_prism(probe, positions, weight, sums);
@@ -153,7 +151,7 @@ StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options
     std::snprintf(text, sizeof text,
                   "the aperture reaches to %.3g mrad, pixels of %.3g Å carry waves to %.3g mrad; "
                   "smaller pixels are needed",
-                  1e3 * outer_k(probe_) * electron::wavelength(probe_.energy_keV), grid_.dx(),
+                  1e3 * outer_semiangle(probe_), grid_.dx(),
                   1e3 * grid_.band_limit() * electron::wavelength(probe_.energy_keV));
     throw Error(ErrorKind::study, text);
   }

@@ -20,10 +20,9 @@ namespace {
 int aperture_degree(double semiangle, const Specimen& specimen, const DiskScan& scan) {
   const State& state = specimen.state;
   const OrientedCrystal& first = state.crystals[state.layers[0].crystal];
-  double g = 0, thickness = 0;
+  double g = 0;
   for (const Hkl& hkl : scan.hkl) g = std::max(g, first.crystal.cell.g(hkl).v.norm());
-  for (const Layer& layer : state.layers) thickness += layer.thickness;
-  return disk_aperture_degree(semiangle, g, thickness);
+  return disk_aperture_degree(semiangle, g, total_thickness(state));
 }
 
 // Median over positions of measured over calculated intensity, both summed over the disks that a

@@ -48,12 +48,6 @@ std::vector<double> thicknesses_of(const PatternOptions& options) {
   return thicknesses;
 }
 
-double total_thickness(const State& state) {
-  double total = 0;
-  for (const Layer& layer : state.layers) total += layer.thickness;
-  return total;
-}
-
 // What is calculated, made from the options and the files once.
 struct Task {
   Specimen specimen;

@@ -93,11 +93,10 @@ void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOp
   for (std::size_t t = 0; t < thicknesses.size(); ++t) {
     State thick = state;
     thick.layers[std::size_t(layer)].thickness = thicknesses[t];
-    double total = 0;
-    for (const Layer& one : thick.layers) total += one.thickness;
     const std::vector<double> intensity =
-        options.coherent ? pattern.coherent(psi[t], total, probe, options.position_A)
-                         : pattern.incoherent(psi[t], probe);
+        options.coherent
+            ? pattern.coherent(psi[t], total_thickness(thick), probe, options.position_A)
+            : pattern.incoherent(psi[t], probe);
     double* pixels = image.values.data() + t * detector.pixels();
     map.add(intensity.data(), 1, pixels);
     map.blur(pixels);

@@ -131,16 +131,14 @@ Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& 
 
 std::string specimen_summary(const Specimen& specimen) {
   std::string text = "specimen: ";
-  double total = 0;
   for (std::size_t i = 0; i < specimen.state.layers.size(); ++i) {
     const Layer& layer = specimen.state.layers[i];
     char thickness[40];
     std::snprintf(thickness, sizeof thickness, " %.4g Å", layer.thickness);
     text += (i ? " / " : "") + specimen.names[layer.crystal] + thickness;
-    total += layer.thickness;
   }
   if (specimen.state.layers.size() > 1)
-    text += ", " + number_text(std::round(total * 10) / 10) + " Å in all";
+    text += ", " + number_text(std::round(total_thickness(specimen.state) * 10) / 10) + " Å in all";
   for (const std::string& note : specimen.notes) text += "\nnote: " + note;
   return text;
 }
