@@ -90,7 +90,7 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   fit.second_basin_ratio = solutions.size() > 1 ? solutions[1].chi2 / solutions[0].chi2 : nan;
 
   const Eigen::MatrixXd J = weighted_jacobian(model, data, fit.solution, &fit.fitted, nullptr);
-  fit.cramer_rao_factor = std::max(1.0, fit.reduced_chi2);
+  fit.cramer_rao_factor = std::max(1.0, scatter_factor(data, fit.fitted, int(free.size())));
   fit.covariance = fit.cramer_rao_factor * cramer_rao(J, free);
   return fit;
 }

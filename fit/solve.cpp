@@ -41,8 +41,7 @@ class DiskCost : public ceres::CostFunction {
     for (int i = 0; i < intensity_.size(); ++i) {
       const double d = data_.intensity[i], I = data_.dose * intensity_[i];
       if (!std::isfinite(d)) continue;
-      const double w =
-          data_.noise == Noise::gaussian ? 1 / data_.variance[i] : 1 / std::max(d, 1.0);
+      const double w = 1 / measured_variance(data_, i);
       sums.w += w;
       sums.wI += w * I;
       sums.wII += w * I * I;
@@ -70,9 +69,8 @@ class DiskCost : public ceres::CostFunction {
     for (std::size_t row = 0; row < used_.size(); ++row) {
       const int i = used_[row];
       const double m = std::max(scale * intensity_[i] + background, least_count);
-      const double variance = data_.noise == Noise::gaussian ? data_.variance[i] : 0;
       double slope;
-      residuals[row] = residual(data_.noise, data_.intensity[i], variance, m, &slope);
+      residuals[row] = residual(data_, i, m, &slope);
       if (!std::isfinite(residuals[row])) return false;
       number = 0;
       for (const std::vector<int>& block : columns_) {

@@ -52,8 +52,8 @@ std::vector<Eigen::VectorXd> StartTable::best(const DiskData& data, const Nuisan
       weights[i] = 0;
       continue;
     }
-    const double noise = data.noise == Noise::gaussian ? data.variance[i] : std::max(d, 1.0);
-    weights[i] = 1 / (noise + std::pow(relative_error * d, 2) + std::pow(floor_of_mean * mean, 2));
+    weights[i] = 1 / (measured_variance(data, i) + std::pow(relative_error * d, 2) +
+                      std::pow(floor_of_mean * mean, 2));
   }
   // The weighted sums that scale and background follow from, for all samples at once.
   Eigen::VectorXd d = data.intensity;

@@ -29,8 +29,7 @@ Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
   J << amplitude * jacobian, data.dose * intensity, Eigen::VectorXd::Ones(intensity.size());
   if (sigma) sigma->resize(intensity.size());
   for (int i = 0; i < intensity.size(); ++i) {
-    const double variance =
-        model_variance(data.noise, data.noise == Noise::gaussian ? data.variance[i] : 0, values[i]);
+    const double variance = model_variance(data, i, values[i]);
     J.row(i) *= std::isfinite(data.intensity[i]) && variance > 0 ? 1 / std::sqrt(variance) : 0.0;
     if (sigma) (*sigma)[i] = std::sqrt(variance);
   }

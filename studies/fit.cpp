@@ -61,7 +61,7 @@ std::vector<DiskData> disk_data(const DiskScan& scan, Noise noise, double dose) 
     if (scan.variance.size() > 0)
       data[i].variance =
           Eigen::Map<const Eigen::VectorXd>(&scan.variance.values[i * scan.disks()], disks);
-    data[i].noise = noise;
+    data[i].noise.kind = noise;
     data[i].dose = dose;
   }
   return data;

@@ -19,9 +19,10 @@ Nuisance with_background() {
 BOOST_AUTO_TEST_CASE(recovers_what_made_the_data) {
   const ToyModel model(40, 3);
   const Eigen::Vector3d truth(0.4, -0.7, 0.2);
-  for (Noise noise : {Noise::poisson, Noise::gaussian}) {
+  for (Noise noise : {Noise::poisson, Noise::gaussian, Noise::detector}) {
     DiskData data = toy_counts(model, truth, 1e4, 1.1, 7);
-    data.noise = noise;
+    data.noise.kind = noise;
+    data.noise.read = 3;
     data.variance = Eigen::VectorXd::Constant(40, 25);
     data.intensity[4] = data.intensity[17] = std::numeric_limits<double>::quiet_NaN();
     const Solution s = solve(model, data, with_background(), {}, Eigen::Vector3d(0.5, -0.6, 0.1));
