@@ -95,8 +95,8 @@ BOOST_AUTO_TEST_CASE(residual_squared_is_the_quasi_deviance_of_any_variance) {
             const double r = residual(data, 0, m, &slope), expected = slow_deviance(data, m);
             BOOST_TEST_INFO("kind " << int(kind) << " floor " << floor << " read " << read << " d "
                                     << d << " m " << m);
-            // the midpoint rule's own error, where 1/v turns within a few of its steps
-            BOOST_TEST(std::abs(r * r - expected) < 2e-5 * expected);
+            // the midpoint rule's own error: 1/v turns within 0.1, steps there are up to 0.007
+            BOOST_TEST(std::abs(r * r - expected) < 1e-4 * expected);
             BOOST_TEST((r > 0) == (m > d));
             const double h = 1e-5 * std::min(m, std::abs(m - d));
             const double difference = (at(data, m + h) - at(data, m - h)) / (2 * h);
