@@ -1,6 +1,7 @@
 #include "io/files.hpp"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -125,6 +126,52 @@ bool write_all(int file, const void* bytes, std::size_t count) {
     count -= static_cast<std::size_t>(written);
   }
   return true;
+}
+
+bool write_at(int file, const void* bytes, std::size_t count, std::uint64_t offset) {
+  const char* next = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const ssize_t written = ::pwrite(file, next, count, off_t(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written == 0) errno = ENOSPC;
+    if (written <= 0) return false;
+    next += written;
+    offset += std::uint64_t(written);
+    count -= std::size_t(written);
+  }
+  return true;
+}
+
+std::size_t read_at(int file, void* bytes, std::size_t count, std::uint64_t offset) {
+  std::size_t have = 0;
+  while (have < count) {
+    const ssize_t got =
+        ::pread(file, static_cast<char*>(bytes) + have, count - have, off_t(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    have += std::size_t(got);
+  }
+  return have;
+}
+
+std::string size_text(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, bytes < 1e8 ? "%.3g MB" : "%.3g GB",
+                bytes < 1e8 ? bytes / 1e6 : bytes / 1e9);
+  return text;
+}
+
+void check_room(const std::string& path, double needed, const std::string& comfort) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
+  struct statvfs disk;
+  if (::statvfs(folder.c_str(), &disk) != 0) fail(path, "its folder cannot be examined");
+  const double there = double(disk.f_bavail) * double(disk.f_frsize);
+  if (needed > there)
+    throw Error(ErrorKind::input, path + ": the disk is too full: " + size_text(needed) +
+                                      " are needed, " + size_text(there) + " are free" + comfort);
 }
 
 void write_whole_file(const std::string& path, const void* bytes, std::size_t count) {

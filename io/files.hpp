@@ -12,6 +12,16 @@ void write_whole_file(const std::string& path, const void* bytes, std::size_t co
 /// write(2) until everything is written; false with errno if it fails.
 bool write_all(int file, const void* bytes, std::size_t count);
 
+/// pwrite(2) until everything is written; false with errno if it fails.
+bool write_at(int file, const void* bytes, std::size_t count, std::uint64_t offset);
+/// pread(2); how many bytes there were, less than `count` at the end of the file or if it fails.
+std::size_t read_at(int file, void* bytes, std::size_t count, std::uint64_t offset);
+
+/// "12.3 MB".
+std::string size_text(double bytes);
+/// Error (input) if the disk of `path` has less room [bytes]; `comfort` ends the message.
+void check_room(const std::string& path, double needed, const std::string& comfort = "");
+
 /// SHA-256 in hexadecimal. [FIPS180-4]
 std::string sha256(const std::string& bytes);
 /// Of a file. Error (input) if it cannot be read.

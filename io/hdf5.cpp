@@ -169,6 +169,17 @@ std::string InputFile::read_text(const std::string& name) const {
   });
 }
 
+Block InputFile::block(const std::string& name) const {
+  if (!has(name)) fail(path_, name, "there is no such dataset");
+  const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) fail(path_, name, "this is not a dataset");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const haddr_t offset = H5Dget_offset(dataset);
+  if (offset == HADDR_UNDEF) fail(path_, name, "is not stored in one piece");
+  return {offset, shape_of(space), H5Tget_size(type)};
+}
+
 std::string InputFile::attribute(const std::string& object, const std::string& name) const {
   if (!has(object)) return "";
   const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);

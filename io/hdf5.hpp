@@ -1,6 +1,7 @@
 // HDF5 files, thinly: numbers and texts by name. A failure is an Error (input) that names the file
 // and the dataset; the library itself prints nothing.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,13 @@ struct Item {
   std::string units;  ///< attribute `units`, empty without
 };
 
+/// Numbers that lie in one piece of a file.
+struct Block {
+  std::uint64_t offset = 0;
+  std::vector<std::size_t> shape;
+  std::size_t number_bytes = 0;
+};
+
 class InputFile {
  public:
   /// Error (input) if the file is missing, truncated or not HDF5.
@@ -31,6 +39,8 @@ class InputFile {
   /// A dataset of any numeric type, or the dataset `data` of a group (an EMD array).
   Array read(const std::string& name) const;
   std::string read_text(const std::string& name) const;
+  /// Where a dataset is in the file. Error (input) if there is none or it is in several pieces.
+  Block block(const std::string& name) const;
   /// Text attribute of an object; empty if there is none.
   std::string attribute(const std::string& object, const std::string& name) const;
   /// Every group and dataset below a group, in the order of names.

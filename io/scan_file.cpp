@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,13 +27,6 @@ const std::string kept = "; what is finished is kept for --resume";
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw Error(ErrorKind::input, path + ": " + what);
-}
-
-std::string size_text(double bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, bytes < 1e8 ? "%.3g MB" : "%.3g GB",
-                bytes < 1e8 ? bytes / 1e6 : bytes / 1e9);
-  return text;
 }
 
 template <class T>
@@ -77,49 +69,11 @@ struct Record {
   }
 };
 
-bool pwrite_all(int file, const char* bytes, std::size_t count, std::uint64_t offset) {
-  while (count > 0) {
-    const ssize_t written = ::pwrite(file, bytes, count, off_t(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written == 0) errno = ENOSPC;
-    if (written <= 0) return false;
-    bytes += written;
-    offset += std::uint64_t(written);
-    count -= std::size_t(written);
-  }
-  return true;
-}
-
 // what is there, at most `count` bytes
 std::string pread_some(int file, std::size_t count, std::uint64_t offset) {
   std::string bytes(count, '\0');
-  std::size_t have = 0;
-  while (have < count) {
-    const ssize_t got = ::pread(file, &bytes[have], count - have, off_t(offset + have));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    have += std::size_t(got);
-  }
-  bytes.resize(have);
+  bytes.resize(read_at(file, &bytes[0], count, offset));
   return bytes;
-}
-
-double free_bytes(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "."
-                             : slash == 0               ? "/"
-                                                        : path.substr(0, slash);
-  struct statvfs disk;
-  if (::statvfs(folder.c_str(), &disk) != 0)
-    fail(path, std::string("its folder cannot be examined: ") + std::strerror(errno));
-  return double(disk.f_bavail) * double(disk.f_frsize);
-}
-
-void check_room(const std::string& path, double needed, const std::string& comfort = "") {
-  const double there = free_bytes(path);
-  if (needed > there)
-    fail(path, "the disk is too full: " + size_text(needed) + " are needed, " + size_text(there) +
-                   " are free" + comfort);
 }
 
 template <class T, class Real>
@@ -249,7 +203,7 @@ void ScanWriter::reserve() {
     if (!good) errno = problem;
   }
   for (const Piece& piece : skeleton_)
-    good = good && pwrite_all(data_, piece.bytes.data(), piece.bytes.size(), piece.offset);
+    good = good && write_at(data_, piece.bytes.data(), piece.bytes.size(), piece.offset);
   if (good) return;
   const std::string reason = std::strerror(errno);
   fail(name,
@@ -271,7 +225,7 @@ void ScanWriter::write_head() {
   head += skeleton;
   put(head, crc32(head.data(), head.size()));
   journal_end_ = head.size();
-  if (!pwrite_all(journal_, head.data(), head.size(), 0))
+  if (!write_at(journal_, head.data(), head.size(), 0))
     fail(journal(path_), std::string("cannot be written: ") + std::strerror(errno));
 }
 
@@ -376,8 +330,8 @@ void ScanWriter::write(std::size_t position, const Real* values, const double* e
   record.pattern_crc = crc32(patterns.data(), patterns.size());
   if (layout_.deflate == 0)
     for (std::size_t cube = 0; cube < layout_.cubes.size(); ++cube)
-      if (!pwrite_all(data_, &patterns[cube * cube_bytes_], cube_bytes_,
-                      data_offset_[cube] + position * cube_bytes_))
+      if (!write_at(data_, &patterns[cube * cube_bytes_], cube_bytes_,
+                    data_offset_[cube] + position * cube_bytes_))
         fail(partial(path_), std::string("cannot be written: ") + std::strerror(errno) + kept);
 
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -391,7 +345,7 @@ void ScanWriter::write(std::size_t position, const Real* values, const double* e
   record.payload_crc = crc32(payload.data(), payload.size());
   const std::string bytes = record.bytes() + payload;
   // half a record, should the disk be full, is known by its checksum
-  if (!pwrite_all(journal_, bytes.data(), bytes.size(), journal_end_))
+  if (!write_at(journal_, bytes.data(), bytes.size(), journal_end_))
     fail(journal(path_), std::string("cannot be written: ") + std::strerror(errno) + kept);
   places_[position] = {journal_end_ + Record::size, record.length, record.pattern_crc, true};
   journal_end_ += bytes.size();

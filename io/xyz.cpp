@@ -15,7 +15,18 @@ namespace {
 struct Line {
   std::size_t number;  // from 1
   std::string text;
-  std::vector<std::string> words;
+
+  // made when they are wanted: those of all lines together would be ten times the file
+  std::vector<std::string> words() const {
+    std::vector<std::string> result;
+    std::string spaced = text;
+    for (char& c : spaced)
+      if (c == ',') c = ' ';
+    std::istringstream stream(spaced);
+    for (std::string word; stream >> word;) result.push_back(word);
+    return result;
+  }
+  bool empty() const { return text.find_first_not_of(" \t\v\f\r,") == std::string::npos; }
 };
 
 // Where the columns of a row are; -1: there is none.
@@ -34,25 +45,28 @@ class Reader {
     for (std::size_t number = 1; std::getline(file, text); ++number) {
       if (text.find('\0') != std::string::npos) fail("this is not a text file");
       if (!text.empty() && text.back() == '\r') text.pop_back();
-      Line line{number, text, {}};
-      for (char& c : text)
-        if (c == ',') c = ' ';
-      std::istringstream words(text);
-      for (std::string word; words >> word;) line.words.push_back(word);
-      lines_.push_back(std::move(line));
+      lines_.push_back({number, text});
     }
     if (file.bad()) fail("cannot be read");
     // the second line may be an empty comment; lines at the end count for nothing
-    while (!lines_.empty() && lines_.back().words.empty()) lines_.pop_back();
+    while (!lines_.empty() && lines_.back().empty()) lines_.pop_back();
     if (lines_.empty()) fail("the file is empty; rows `element x y z` are needed");
   }
 
-  XyzFile read() {
-    if (lines_.size() > 1 && box_row(lines_[1]) && lines_.back().words.front() == "-1")
-      return prismatic();
-    double count = 0;
-    if (lines_[0].words.size() == 1 && parse(lines_[0].words[0], count)) return counted(count);
-    return rows(0, lines_.size(), Columns{});
+  std::vector<XyzFile> read() {
+    if (lines_.size() > 1 && box_row(lines_[1]) && lines_.back().words().front() == "-1")
+      return {prismatic()};
+    if (!header(lines_[0])) return {rows(0, lines_.size(), Columns{})};
+    std::vector<XyzFile> frames;
+    for (std::size_t first = 0; first < lines_.size();) {
+      std::size_t next = first + 2;  // the comment may look like a header
+      while (next < lines_.size() && !header(lines_[next])) ++next;
+      several_ = several_ || next < lines_.size();
+      frame_ = frames.size() + 1;
+      frames.push_back(counted(first, next));
+      first = next;
+    }
+    return frames;
   }
 
  private:
@@ -60,7 +74,9 @@ class Reader {
     throw Error(ErrorKind::input, path_ + ": " + what);
   }
   [[noreturn]] void fail(const Line& line, const std::string& what) const {
-    throw Error(ErrorKind::input, path_ + ":" + std::to_string(line.number) + ": " + what);
+    throw Error(ErrorKind::input, path_ + ":" + std::to_string(line.number) + ": " +
+                                      (several_ ? "frame " + std::to_string(frame_) + ": " : "") +
+                                      what);
   }
 
   static bool parse(const std::string& word, double& value) {
@@ -70,28 +86,35 @@ class Reader {
     return result.ec == std::errc() && result.ptr == end && std::isfinite(value);
   }
 
-  double number(const Line& line, std::size_t column, const char* what) const {
+  // A number alone in its line, as in front of every frame.
+  static bool header(const Line& line) {
     double value = 0;
-    if (!parse(line.words[column], value))
-      fail(line, std::string(what) + " \"" + line.words[column] + "\" is not a number");
+    const std::vector<std::string> words = line.words();
+    return words.size() == 1 && parse(words[0], value);
+  }
+
+  double number(const Line& line, const std::string& word, const char* what) const {
+    double value = 0;
+    if (!parse(word, value)) fail(line, std::string(what) + " \"" + word + "\" is not a number");
     return value;
   }
 
   static bool box_row(const Line& line) {
     double value = 0;
-    if (line.words.size() != 3) return false;
-    for (const std::string& word : line.words)
+    const std::vector<std::string> words = line.words();
+    if (words.size() != 3) return false;
+    for (const std::string& word : words)
       if (!parse(word, value)) return false;
     return true;
   }
 
   XyzFile prismatic() {
     const Line& second = lines_[1];
+    const std::vector<std::string> words = second.words();
     Vec3 box;
     for (int axis = 0; axis < 3; ++axis) {
-      box[axis] = number(second, std::size_t(axis), "the size of the box");
-      if (box[axis] <= 0)
-        fail(second, "the box is " + second.words[axis] + " A wide; it must be above 0");
+      box[axis] = number(second, words[axis], "the size of the box");
+      if (box[axis] <= 0) fail(second, "the box is " + words[axis] + " A wide; it must be above 0");
     }
     Columns columns;
     columns.least = columns.most = 6;
@@ -100,18 +123,26 @@ class Reader {
     return file;
   }
 
-  XyzFile counted(double count) {
+  // A frame: lines from `first` to `end` - 1.
+  XyzFile counted(std::size_t first, std::size_t end) {
+    const Line& line = lines_[first];
+    const std::string said = line.words()[0];
+    double count = 0;
+    parse(said, count);
     if (count < 1 || count != std::floor(count))
-      fail(lines_[0], "the number of atoms is " + lines_[0].words[0] + "; it must be at least 1");
-    const double found = double(lines_.size()) - 2;
+      fail(line, "the number of atoms is " + said + "; it must be at least 1");
+    if (end < lines_.size())
+      while (end > first + 2 && lines_[end - 1].empty()) --end;  // between frames
+    const double found = double(std::min(end, lines_.size())) - double(first) - 2;
     if (found != count)
-      fail(lines_[0], "the file says " + lines_[0].words[0] + " atoms and has " +
-                          std::to_string(std::max(0L, long(found))) + " lines for them");
-    const Line& comment = lines_[1];
+      fail(line, (several_ ? "it says " : "the file says ") + said + " atoms and has " +
+                     std::to_string(std::max(0L, long(found))) + " lines for them");
+    const Line& comment = lines_[first + 1];
     const std::string properties = value_of(comment, "Properties"),
                       lattice = value_of(comment, "Lattice");
-    XyzFile file = rows(2, lines_.size(), properties.empty() ? Columns{} : columns_of(properties));
-    if (!lattice.empty()) file.box = box_of(lattice);
+    XyzFile file =
+        rows(first + 2, end, properties.empty() ? Columns{} : columns_of(comment, properties));
+    if (!lattice.empty()) file.box = box_of(comment, lattice);
     return file;
   }
 
@@ -131,8 +162,7 @@ class Reader {
     return line.text.substr(at, line.text.find(' ', at) - at);
   }
 
-  Vec3 box_of(const std::string& lattice) const {
-    const Line& comment = lines_[1];
+  Vec3 box_of(const Line& comment, const std::string& lattice) const {
     std::istringstream words(lattice);
     std::vector<double> a;
     for (std::string word; words >> word;) {
@@ -150,8 +180,7 @@ class Reader {
     return box;
   }
 
-  Columns columns_of(const std::string& properties) const {
-    const Line& comment = lines_[1];
+  Columns columns_of(const Line& comment, const std::string& properties) const {
     std::vector<std::string> parts;
     std::istringstream stream(properties);
     for (std::string part; std::getline(stream, part, ':');) parts.push_back(part);
@@ -177,42 +206,44 @@ class Reader {
     XyzFile file;
     for (std::size_t i = from; i < to; ++i) {
       const Line& line = lines_[i];
-      if (line.words.empty()) fail(line, "an empty line among the atoms");
-      if (line.words[0][0] == '#') continue;
-      const int count = int(line.words.size());
+      const std::vector<std::string> words = line.words();
+      if (words.empty()) fail(line, "an empty line among the atoms");
+      if (words[0][0] == '#') continue;
+      const int count = int(words.size());
       if (count < columns.least || count > columns.most)
         fail(line, "a row of " + std::to_string(count) + " columns; " +
                        (columns.least == columns.most
                             ? std::to_string(columns.least) + " are needed"
                             : "needed are element x y z, and optional occupancy and rms"));
-      file.atoms.push_back(atom(line, columns));
+      file.atoms.push_back(atom(line, words, columns));
     }
     if (file.atoms.empty()) fail("the file has no atoms");
     return file;
   }
 
-  XyzAtom atom(const Line& line, const Columns& columns) const {
+  XyzAtom atom(const Line& line, const std::vector<std::string>& words,
+               const Columns& columns) const {
     XyzAtom atom;
-    const std::string& element = line.words[columns.element];
+    const std::string& element = words[columns.element];
     double Z = 0;
     atom.Z = parse(element, Z) && Z == std::floor(Z) && Z >= 1 && Z <= 118
                  ? int(Z)
                  : atomic_number_(element);
     if (atom.Z == 0) fail(line, "there is no element \"" + element + "\"");
     for (int axis = 0; axis < 3; ++axis)
-      atom.position[axis] = number(line, std::size_t(columns.position + axis), "the coordinate");
-    const int count = int(line.words.size());
+      atom.position[axis] = number(line, words[columns.position + axis], "the coordinate");
+    const int count = int(words.size());
     if (columns.occupancy >= 0 && columns.occupancy < count) {
-      atom.occupancy = number(line, std::size_t(columns.occupancy), "the occupancy");
+      atom.occupancy = number(line, words[columns.occupancy], "the occupancy");
       if (!(atom.occupancy > 0 && atom.occupancy <= 1))
-        fail(line, "the occupancy is " + line.words[columns.occupancy] +
-                       "; it must be above 0 and at most 1");
+        fail(line,
+             "the occupancy is " + words[columns.occupancy] + "; it must be above 0 and at most 1");
     }
     if (columns.rms >= 0 && columns.rms < count) {
-      atom.rms = number(line, std::size_t(columns.rms), "the thermal displacement");
+      atom.rms = number(line, words[columns.rms], "the thermal displacement");
       if (atom.rms < 0)
-        fail(line, "the thermal displacement is " + line.words[columns.rms] +
-                       " A; it must be at least 0");
+        fail(line,
+             "the thermal displacement is " + words[columns.rms] + " A; it must be at least 0");
     }
     return atom;
   }
@@ -220,12 +251,23 @@ class Reader {
   std::string path_;
   const std::function<int(const std::string&)>& atomic_number_;
   std::vector<Line> lines_;
+  std::size_t frame_ = 1;  // that is read
+  bool several_ = false;   // frames
 };
 
 }  // namespace
 
 XyzFile read_xyz(const std::string& path,
                  const std::function<int(const std::string&)>& atomic_number) {
+  std::vector<XyzFile> frames = read_xyz_frames(path, atomic_number);
+  if (frames.size() > 1)
+    throw Error(ErrorKind::input, path + ": holds " + std::to_string(frames.size()) +
+                                      " frames; a file of one frame is needed here");
+  return std::move(frames.front());
+}
+
+std::vector<XyzFile> read_xyz_frames(const std::string& path,
+                                     const std::function<int(const std::string&)>& atomic_number) {
   return Reader(path, atomic_number).read();
 }
 

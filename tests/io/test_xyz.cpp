@@ -90,6 +90,37 @@ BOOST_FIXTURE_TEST_CASE(extended, Place) {
   BOOST_TEST((plain.atoms[0].position == Vec3(1, 2, 3)));
 }
 
+BOOST_FIXTURE_TEST_CASE(frames, Place) {
+  const auto known = [](const std::string& symbol) { return symbol == "O" ? 8 : 0; };
+  const auto written = [&](const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  };
+  const std::string first = "2\nLattice=\"4 0 0 0 5 0 0 0 6\"\nO 1 2 3\nO 2 2 2\n",
+                    second = "1\n7\nO 4 5 6\n";  // a number for a comment
+  const std::vector<XyzFile> list = read_xyz_frames(written(first + "\n" + second + first), known);
+  BOOST_REQUIRE(list.size() == 3u);
+  BOOST_TEST(list[0].atoms.size() == 2u);
+  BOOST_TEST((list[1].atoms.at(0).position == Vec3(4, 5, 6)));
+  BOOST_TEST(!list[1].box);
+  BOOST_TEST((*list[2].box == Vec3(4, 5, 6)));
+  BOOST_TEST((list[2].atoms.at(1).position == Vec3(2, 2, 2)));
+  BOOST_TEST(read_xyz_frames(written(first), known).size() == 1u);
+  BOOST_TEST(error(first + first).find(" holds 2 frames; a file of one") == 0u);
+  const std::pair<std::string, const char*> cases[] = {
+      {first + "2\nc\nO 1 2 3\n", "5: frame 2: it says 2 atoms and has 1 lines"},
+      {"3\nc\nO 1 2 3\n" + first, "1: frame 1: it says 3 atoms and has 1 lines"},
+      {first + "1\nc\nQ 1 2 3\n", "7: frame 2: there is no element \"Q\""},
+      {first + second + "1\nc\nO 1 2 x\n", "10: frame 3: the coordinate \"x\" is not a number"},
+      {first + "0\nc\n", "5: frame 2: the number of atoms is 0"},
+      {first + "1\n", "5: frame 2: it says 1 atoms and has 0 lines"}};
+  for (const auto& [text, expected] : cases) {
+    const std::string found = error(text);
+    BOOST_TEST(found.compare(0, std::string(expected).size(), expected) == 0,
+               "\"" << text << "\" gave: " << found);
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(malformed_files_are_refused, Place) {
   const std::pair<const char*, const char*> cases[] = {
       {"", " the file is empty"},
