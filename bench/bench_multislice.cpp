@@ -116,7 +116,7 @@ void prism(benchmark::State& timer) {
       matrix.patterns(probe(), {positions.begin() + first, positions.begin() + first + 64}, 0,
                       patterns.data());
     benchmark::DoNotOptimize(patterns.data());
-    beams = matrix.beams().size();
+    beams = matrix.layout().beams.size();
   }
   timer.counters["beams"] = double(beams);
 }

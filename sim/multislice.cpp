@@ -21,7 +21,7 @@ struct Multislice<Real>::Parts {
   MixedSpace<Real> space;
   int entrance = 0;             // first slice
   std::vector<int> boundaries;  // slices in front of each thickness
-  std::vector<double> thicknesses;
+  MultisliceOptions options;    // with the thicknesses that there are
   // (column, ky), 0 outside the band; the transforms' scale is in `full` and `leaving`
   Waves entering, full, leaving, limit;
   std::size_t in_memory = 0;  // transmission functions
@@ -30,9 +30,10 @@ struct Multislice<Real>::Parts {
   Parts(std::shared_ptr<const SlicedPotential> given, const MultisliceOptions& options)
       : potential(std::move(given)),
         band(options.band_limit ? potential->grid().band_limit() : HUGE_VAL),
-        space(potential->grid(), band) {
-    find_boundaries(options);
-    set_propagators(options);
+        space(potential->grid(), band),
+        options(options) {
+    find_boundaries();
+    set_propagators();
     const std::size_t bytes = potential->grid().size() * sizeof(Wave);
     in_memory = std::max(std::size_t(1), std::size_t(options.memory_GB * 1e9 / double(bytes)));
     std::vector<int> kinds;
@@ -44,7 +45,7 @@ struct Multislice<Real>::Parts {
     }
   }
 
-  void find_boundaries(const MultisliceOptions& options) {
+  void find_boundaries() {
     const double dz = potential->slice_thickness();
     const int slices = potential->slices();
     const auto wrong = [&](const std::string& what, double value) {
@@ -63,10 +64,11 @@ struct Multislice<Real>::Parts {
       if (!(boundary >= previous && boundary <= slices)) throw wrong("thickness", t);
       boundaries.push_back(int(boundary));
     }
-    for (const int boundary : boundaries) thicknesses.push_back((boundary - entrance) * dz);
+    options.thicknesses.clear();
+    for (const int boundary : boundaries) options.thicknesses.push_back((boundary - entrance) * dz);
   }
 
-  void set_propagators(const MultisliceOptions& options) {
+  void set_propagators() {
     const WaveGrid& grid = potential->grid();
     const double lambda = electron::wavelength(potential->energy_keV()),
                  dz = potential->slice_thickness();
@@ -141,8 +143,8 @@ const SlicedPotential& Multislice<Real>::potential() const {
 }
 
 template <class Real>
-const std::vector<double>& Multislice<Real>::thicknesses() const {
-  return parts_->thicknesses;
+const MultisliceOptions& Multislice<Real>::options() const {
+  return parts_->options;
 }
 
 template <class Real>

@@ -39,7 +39,9 @@ class Multislice {
   const SlicedPotential& potential() const;
   const WaveGrid& grid() const { return potential().grid(); }
   /// The slice boundaries nearest to those asked for [Å].
-  const std::vector<double>& thicknesses() const;
+  const std::vector<double>& thicknesses() const { return options().thicknesses; }
+  /// As given, but for the thicknesses.
+  const MultisliceOptions& options() const;
 
   /// Takes `count` waves (each (ny, nx) plane-wave amplitudes in FFT order, back to back, aligned
   /// by FftAllocator) through the specimen. at_thickness(i) is called when they are plane-wave

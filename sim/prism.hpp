@@ -3,40 +3,39 @@
 //   psi(r) = sum_k a_k S_k(r) in a window of (lx/fx, ly/fy) around the probe,
 //   a_k = A(k) exp(-i chi(k)) exp(-2 pi i k.r0) / norm,   k = (i fx/lx, j fy/ly)
 // With interpolation factors f = 1 it equals multislice; larger ones see a probe that repeats with
-// (lx/fx, ly/fy), of which one period is kept.
+// (lx/fx, ly/fy), of which one period is kept. Partitioned, it is a sum over the parents p,
+//   psi(r) = sum_p Q_p(r) sum_k a_k w_p(k) exp(2 pi i k.r),   see prism_layout.hpp.
 #pragma once
 #include <complex>
+#include <functional>
 #include <vector>
 
 #include "sim/multislice.hpp"
+#include "sim/prism_layout.hpp"
 #include "sim/probe.hpp"
 
 namespace pendel {
-
-struct PrismOptions {
-  double semiangle = 0;  ///< rad: the widest aperture, soft edge included, that probes will have
-  int fx = 1, fy = 1;    ///< interpolation factors
-  double k_max = 0;      ///< 1/Å: |kx| and |ky| that patterns show at least; 0: the band limit
-  double memory_GB = 4;  ///< for the scattering matrix and the waves that make it
-};
 
 /// Real: float or double.
 template <class Real>
 class ScatteringMatrix {
  public:
-  /// Takes every plane wave of the aperture through the specimen and keeps it at each thickness of
-  /// `multislice`, on a grid no finer than k_max needs. Error (study) if fx, fy do not divide the
-  /// grid, the aperture is not within k_max or the band limit, or the memory does not suffice (the
-  /// message says how much would).
-  ScatteringMatrix(const Multislice<Real>& multislice, const PrismOptions& options);
+  using Wave = std::complex<Real>;
 
-  const std::vector<double>& thicknesses() const { return thicknesses_; }
+  /// Takes every parent through the specimen and keeps it at each thickness. The layout is that of
+  /// the multislice's grid, energy and options.
+  ScatteringMatrix(const Multislice<Real>& multislice, const PrismLayout& layout);
+  ScatteringMatrix(const Multislice<Real>& multislice, const PrismOptions& options);
+  /// From stored values: fill(thickness, values) gets room for layout.size() of them.
+  ScatteringMatrix(const PrismLayout& layout, const std::function<void(int, Wave*)>& fill);
+
+  const std::vector<double>& thicknesses() const { return layout_.thicknesses; }
   /// Å and pixels of the window; its plane waves are the pixels of a pattern, 1/(lx/fx) apart. A
   /// pattern is zero where the grid of multislice holds more of them.
-  const WaveGrid& pattern_grid() const { return window_; }
-  /// Plane waves k [1/Å] of the aperture.
-  const std::vector<Vec2>& beams() const { return k_; }
-  double gigabytes() const;  ///< of the matrix
+  const WaveGrid& pattern_grid() const { return layout_.window; }
+  const PrismLayout& layout() const { return layout_; }
+  /// S, or with a partition Q, at thicknesses()[thickness]; (y, parent, x) of layout().compact.
+  const std::vector<Wave>& values(int thickness) const { return S_[std::size_t(thickness)]; }
 
   /// Diffracted intensity of the probe at each position [Å] and thicknesses()[thickness];
   /// (positions, ny, nx) of pattern_grid() in FFT order, fractions of the incident beam. Parallel
@@ -46,15 +45,15 @@ class ScatteringMatrix {
                 Real* intensity) const;
 
  private:
-  using Wave = std::complex<Real>;
+  using Group = std::vector<FftVector<Real>>;  // waves of positions that are worked on together
   void keep(const Wave* waves, int first, int count, int thickness);
+  void add_beams_to(Group& psi, const std::vector<complex>& aperture, const Vec2* positions,
+                    int thickness) const;
+  void add_parents_to(Group& psi, const std::vector<complex>& aperture, const Vec2* positions,
+                      int thickness) const;
 
-  WaveGrid grid_, compact_, window_;
-  double energy_keV_ = 0, semiangle_ = 0;
-  int fx_ = 1, fy_ = 1;
-  std::vector<double> thicknesses_;
-  std::vector<Vec2> k_;
-  std::vector<std::vector<Wave>> S_;  // per thickness; (y, beam, x) of compact_
+  PrismLayout layout_;
+  std::vector<std::vector<Wave>> S_;
 };
 
 }  // namespace pendel

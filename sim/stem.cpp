@@ -25,6 +25,16 @@ double outer_k(const Probe& probe) {
   return outer_semiangle(probe) / electron::wavelength(probe.energy_keV);
 }
 
+MultisliceOptions multislice_options(const StemOptions& options,
+                                     const std::vector<double>& thicknesses) {
+  MultisliceOptions result;
+  result.beam_tilt = options.beam_tilt;
+  result.exact_propagator = options.exact_propagator;
+  result.thicknesses = thicknesses;
+  result.memory_GB = options.memory_GB / 4;
+  return result;
+}
+
 }  // namespace
 
 // One configuration of the atoms, ready to take probes through it.
@@ -33,34 +43,23 @@ class StemSimulator::Runner {
  public:
   using Wave = std::complex<Real>;
 
-  Runner(const StemSimulator& s, int configuration) : s_(s) {
-    const StemOptions& o = s.options_;
-    MultisliceOptions options;
-    options.beam_tilt = o.beam_tilt;
-    options.exact_propagator = o.exact_propagator;
-    options.thicknesses = s.thicknesses_;
-    options.memory_GB = o.memory_GB / 4;
-    const AtomicModel moved = o.phonon_configurations
-                                  ? displaced(s.model_, o.seed, configuration, o.phonons_along_beam)
-                                  : s.model_;
-    multislice_ = std::make_unique<Multislice<Real>>(
-        std::make_shared<SlicedPotential>(moved, s.grid_, s.probe_.energy_keV, o.slicing), options);
-    if (o.method == StemMethod::multislice) {
+  Runner(const StemSimulator& s, int configuration, MatrixStore* store) : s_(s) {
+    if (!s.matrix_) {
+      make_multislice(configuration);
       find_pixels(s.grid_);
       return;
     }
-    PrismOptions prism;
-    prism.semiangle = outer_semiangle(s.probe_);
-    prism.fx = o.interpolation[0];
-    prism.fy = o.interpolation[1];
-    if (o.k_max > 0) prism.k_max = std::max(o.k_max, outer_k(s.probe_) * (1 + 1e-9));
-    prism.memory_GB = o.memory_GB / 2;
-    try {
-      matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, prism);
-    } catch (const Error& error) {
-      throw Error(error.kind(), std::string(error.what()) + " (it has half of memory_GB)");
+    const std::size_t bytes = s.matrix_->size() * sizeof(Wave);
+    if (store && store->has(configuration)) {
+      matrix_ = std::make_unique<ScatteringMatrix<Real>>(
+          *s.matrix_, [&](int t, Wave* values) { store->read(configuration, t, values, bytes); });
+    } else {
+      make_multislice(configuration);
+      matrix_ = std::make_unique<ScatteringMatrix<Real>>(*multislice_, *s.matrix_);
+      multislice_.reset();
+      for (int t = 0; store && t < int(s.thicknesses_.size()); ++t)
+        store->write(configuration, t, matrix_->values(t).data(), bytes);
     }
-    multislice_.reset();
     find_pixels(matrix_->pattern_grid());
   }
 
@@ -73,6 +72,13 @@ class StemSimulator::Runner {
   }
 
  private:
+  void make_multislice(int configuration) {
+    multislice_ = std::make_unique<Multislice<Real>>(
+        std::make_shared<SlicedPotential>(s_.configuration(configuration), s_.grid_,
+                                          s_.probe_.energy_keV, s_.options_.slicing),
+        multislice_options(s_.options_, s_.thicknesses_));
+  }
+
   void find_pixels(const WaveGrid& grid) {
     for (const auto& [x, y] : s_.frequency_)
       pixels_.push_back(std::size_t(y < 0 ? y + grid.ny : y) * std::size_t(grid.nx) +
@@ -156,12 +162,41 @@ StemSimulator::StemSimulator(AtomicModel model, Probe probe, StemOptions options
     throw Error(ErrorKind::study, text);
   }
   share_memory(pattern);
+  if (options_.method == StemMethod::prism) plan_matrix();
+}
+
+void StemSimulator::plan_matrix() {
+  PrismOptions prism;
+  prism.semiangle = std::max(outer_semiangle(probe_), options_.matrix_semiangle);
+  prism.fx = options_.interpolation[0];
+  prism.fy = options_.interpolation[1];
+  if (options_.k_max > 0)
+    prism.k_max = std::max({options_.k_max, outer_k(probe_) * (1 + 1e-9), options_.matrix_k_max});
+  prism.partition_rings = options_.partition_rings;
+  prism.memory_GB = options_.memory_GB / 2;
+  try {
+    matrix_.emplace(grid_, probe_.energy_keV, multislice_options(options_, thicknesses_), prism,
+                    2 * (options_.precision == Precision::single ? sizeof(float) : sizeof(double)));
+  } catch (const Error& error) {
+    throw Error(error.kind(), std::string(error.what()) + " (it has half of memory_GB)");
+  }
+}
+
+int StemSimulator::configurations() const {
+  return std::max({1, options_.phonon_configurations, int(options_.snapshots.size())});
+}
+
+AtomicModel StemSimulator::configuration(int number) const {
+  if (!options_.snapshots.empty()) return {model_.box, options_.snapshots[std::size_t(number)]};
+  return options_.phonon_configurations
+             ? displaced(model_, options_.seed, number, options_.phonons_along_beam)
+             : model_;
 }
 
 // A quarter of the memory is for transmission functions and half of it for PRISM's matrix. In the
 // rest are each thread's work space, the waves of a batch and the patterns of a block.
 void StemSimulator::share_memory(const WaveGrid& pattern) {
-  const bool prism = options_.method == StemMethod::prism, phonons = options_.phonon_configurations;
+  const bool prism = options_.method == StemMethod::prism, phonons = configurations() > 1;
   const double real = options_.precision == Precision::single ? sizeof(float) : sizeof(double);
   // Bytes: a potential in the making and a wave; k_, frequency_ and pixels_.
   const double fixed =
@@ -192,11 +227,11 @@ void StemSimulator::share_memory(const WaveGrid& pattern) {
 
 template <class Real>
 void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
-                           const std::function<void()>& poll) const {
+                           const std::function<void()>& poll, MatrixStore* store) const {
   const std::size_t per_position = thicknesses_.size() * k_.size();
   const std::vector<DefocusOffset> foci = defocus_offsets(options_.focal_spread, 7);
   const std::vector<PositionOffset> sources = source_offsets(options_.source_size, 3);
-  const int configurations = std::max(1, options_.phonon_configurations);
+  const int configurations = this->configurations();
   std::unique_ptr<Runner<Real>> runner;
   std::vector<float> sums;
   std::vector<Vec2> shifted;
@@ -206,7 +241,7 @@ void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
     for (int configuration = 0; configuration < configurations; ++configuration) {
       if (!runner || configurations > 1) {
         runner.reset();  // frees its memory first
-        runner = std::make_unique<Runner<Real>>(*this, configuration);
+        runner = std::make_unique<Runner<Real>>(*this, configuration, store);
       }
       for (std::size_t done = 0; done < count; done += std::size_t(batch_)) {
         const auto begin = positions.begin() + long(first + done);
@@ -231,11 +266,11 @@ void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
 }
 
 void StemSimulator::run(const std::vector<Vec2>& positions, const Sink& sink,
-                        const std::function<void()>& poll) const {
+                        const std::function<void()>& poll, MatrixStore* store) const {
   if (options_.precision == Precision::single)
-    run_as<float>(positions, sink, poll);
+    run_as<float>(positions, sink, poll, store);
   else
-    run_as<double>(positions, sink, poll);
+    run_as<double>(positions, sink, poll, store);
 }
 
 }  // namespace pendel

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -117,7 +118,7 @@ BOOST_AUTO_TEST_CASE(an_aperture_of_one_beam) {
   PrismOptions options = prism_options(2, 4);
   options.semiangle = 1e-4;
   const ScatteringMatrix<double> matrix(multislice, options);
-  BOOST_TEST(matrix.beams().size() == 1u);
+  BOOST_TEST(matrix.layout().beams.size() == 1u);
   Probe parallel;
   parallel.semiangle = 1e-4;
   std::vector<double> pattern(matrix.pattern_grid().size());
@@ -178,6 +179,65 @@ BOOST_AUTO_TEST_CASE(interpolation) {
   BOOST_TEST(mixed < four);
 }
 
+// Aberrated probes between pixels, a tilted beam: disks overlap, so that a wrong phase would show.
+BOOST_AUTO_TEST_CASE(partition) {
+  const auto potential = strontium_titanate(3, 8, 80);
+  MultisliceOptions tilted;
+  tilted.beam_tilt = {3e-3, -2e-3};
+  tilted.thicknesses = {16, 31};
+  const Multislice<double> multislice(potential, tilted);
+  const auto patterns = [&](int rings, int f, int& parents) {
+    PrismOptions options = prism_options(f, f);
+    options.partition_rings = rings;
+    options.k_max = 1.5;
+    const ScatteringMatrix<double> matrix(multislice, options);
+    parents = int(matrix.layout().parents.size());
+    const WaveGrid& grid = matrix.pattern_grid();
+    std::vector<double> all(grid.size() * positions.size()), wanted;
+    for (const int t : {0, 1}) {
+      matrix.patterns(probe(), positions, t, all.data());
+      for (std::size_t i = 0; i < positions.size(); ++i)  // layouts differ in the largest k
+        for (int k = -int(1.5 * grid.ly); k <= int(1.5 * grid.ly); ++k)
+          for (int h = -int(1.5 * grid.lx); h <= int(1.5 * grid.lx); ++h)
+            wanted.push_back(all[i * grid.size() + std::size_t((k + grid.ny) % grid.ny) * grid.nx +
+                                 (h + grid.nx) % grid.nx]);
+    }
+    return wanted;
+  };
+  const auto R1 = [](const std::vector<double>& a, const std::vector<double>& b) {
+    double differences = 0, sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      differences += std::abs(a[i] - b[i]);
+      sum += b[i];
+    }
+    return differences / sum;
+  };
+  int beams = 0, parents = 0;
+  const std::vector<double> plain = patterns(0, 1, beams);
+  double last = 0.01;
+  for (const int rings : {1, 2}) {
+    const double error = R1(patterns(rings, 1, parents), plain);
+    BOOST_TEST_MESSAGE("    " << parents << " parents of " << beams << ": R1 " << error);
+    BOOST_TEST(parents == 1 + 3 * rings * (rings + 1));
+    BOOST_TEST(error < 0.5 * last);
+    last = error;
+  }
+  // What is scattered to the band limit, which cuts it off for some parents, is left.
+  BOOST_TEST(R1(patterns(4, 1, parents), plain) < last);
+  BOOST_TEST(parents == 61);
+  // windows of half the box: no worse than without the partition
+  const double cropped = R1(patterns(4, 2, parents), patterns(0, 2, parents));
+  BOOST_TEST_MESSAGE("    f = 2: R1 " << cropped);
+  BOOST_TEST(cropped < 0.05);
+  const std::vector<double> every = patterns(25, 1, parents);
+  BOOST_TEST(parents == beams);
+  const double largest = *std::max_element(plain.begin(), plain.end());
+  double worst = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    worst = std::max(worst, std::abs(every[i] - plain[i]));
+  BOOST_TEST(worst < 1e-12 * largest);
+}
+
 BOOST_AUTO_TEST_CASE(threads_and_neighbours) {
   const auto potential = strontium_titanate(4, 3, 96);
   std::vector<Vec2> scan;
@@ -204,7 +264,7 @@ BOOST_AUTO_TEST_CASE(less_of_the_pattern) {
   const ScatteringMatrix<double> all(multislice, options);
   options.k_max = 1.5;
   const ScatteringMatrix<double> part(multislice, options);
-  BOOST_TEST(part.gigabytes() < 0.5 * all.gigabytes());
+  BOOST_TEST(part.layout().gigabytes() < 0.5 * all.layout().gigabytes());
   const WaveGrid &grid = part.pattern_grid(), &whole = all.pattern_grid();
   std::vector<double> a(whole.size()), b(grid.size());
   all.patterns(probe(), {{3, 4}}, 0, a.data());

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstring>
+#include <map>
 #include <numeric>
 
 #include "core/electron.hpp"
@@ -236,6 +238,72 @@ BOOST_AUTO_TEST_CASE(frozen_phonons_by_seed) {
   BOOST_TEST(R1(three, std::vector<float>(sum.begin(), sum.end())) < 1e-6);
 }
 
+BOOST_AUTO_TEST_CASE(snapshots_are_configurations) {
+  StemOptions given = options();
+  for (int i = 0; i < 3; ++i)
+    given.snapshots.push_back(displaced(strontium_titanate(), 7, i).atoms);
+  const StemSimulator simulator(strontium_titanate(), probe(), given);
+  BOOST_TEST(simulator.configurations() == 3);
+  BOOST_TEST((run(simulator) == run(with_phonons(options(), 3))));
+}
+
+namespace {
+
+/// In memory; counts.
+struct Store : MatrixStore {
+  std::map<std::pair<int, int>, std::vector<char>> matrices;
+  int written = 0, taken = 0;
+  bool has(int configuration) const override { return matrices.count({configuration, 1}) > 0; }
+  void read(int configuration, int thickness, void* bytes, std::size_t count) override {
+    const std::vector<char>& matrix = matrices.at({configuration, thickness});
+    BOOST_REQUIRE(matrix.size() == count);
+    std::memcpy(bytes, matrix.data(), count);
+    ++taken;
+  }
+  void write(int configuration, int thickness, const void* bytes, std::size_t count) override {
+    const char* first = static_cast<const char*>(bytes);
+    matrices[{configuration, thickness}].assign(first, first + count);
+    ++written;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(stored_matrices_serve_other_probes) {
+  for (const int rings : {0, 2}) {
+    StemOptions given = with_phonons(options(StemMethod::prism), 2);
+    given.partition_rings = rings;
+    Store store;
+    const auto kept = [&](const Probe& one, const StemOptions& how) {
+      const StemSimulator simulator(strontium_titanate(), one, how);
+      const std::size_t size = simulator.k().size() * simulator.thicknesses().size();
+      std::vector<float> result(positions().size() * size);
+      simulator.run(
+          positions(),
+          [&](std::size_t n, const float* intensity) {
+            std::copy_n(intensity, size, result.data() + n * size);
+          },
+          [] {}, &store);
+      return result;
+    };
+    BOOST_TEST((kept(probe(), given) == run(given)));
+    BOOST_TEST(store.written == 4);
+    BOOST_TEST(store.taken == 0);
+    // other aberrations, a smaller aperture
+    Probe other = probe();
+    other.aberrations = {{1, 0, 80, 0}, {2, 1, 300, 0.2}, {3, 0, 1e5, 0}};
+    BOOST_TEST((kept(other, given) == run(StemSimulator(strontium_titanate(), other, given))));
+    other.semiangle = 0.015;
+    given.matrix_semiangle = outer_semiangle(probe());
+    const std::vector<float> smaller = kept(other, given);
+    BOOST_TEST(store.written == 4);
+    BOOST_TEST(store.taken == 8);
+    given.matrix_semiangle = 0;
+    if (rings == 0)  // the same sums, with terms of 0
+      BOOST_TEST(R1(smaller, run(StemSimulator(strontium_titanate(), other, given))) < 1e-6);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_probe_beside_a_particle_sees_vacuum) {
   // Gold, fcc, in a corner of the box; the probe, well within 5 Å, stands 10 Å from it.
   AtomicModel model;
@@ -288,6 +356,14 @@ BOOST_AUTO_TEST_CASE(what_throws_ends_the_run) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be) {
+  StemOptions large = options(StemMethod::prism);
+  large.memory_GB = 0.015;
+  BOOST_CHECK_EXCEPTION(
+      StemSimulator(strontium_titanate(), probe(), large), Error, [](const Error& error) {
+        const std::string text = error.what();
+        return error.kind() == ErrorKind::study && text.find("the PRISM matrix of ") == 0 &&
+               text.find("(it has half of memory_GB)") != std::string::npos;
+      });
   StemOptions given = options();
   given.memory_GB = 0.0002;
   const auto memory = [](const Error& error) {
