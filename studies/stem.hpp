@@ -67,21 +67,31 @@ struct ScanOptions {
 };
 
 struct PhononOptions {
-  int configurations = 10;
+  std::optional<int> configurations;
   int seed = 1;
   bool along_beam = true;
+  std::optional<std::vector<File>> snapshots;
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("configurations", configurations, help("how many are averaged").range(1, 100000));
-    v("seed", seed, help("of the displacements").at_least(0));
-    v("along_beam", along_beam, help("atoms move along the beam too"));
+    v("configurations", configurations,
+      help("how many are averaged, each atom displaced by its Debye-Waller factor (Einstein)")
+          .range(1, 100000));
+    v("seed", seed, help("of these displacements").at_least(0));
+    v("along_beam", along_beam, help("in these, atoms move along the beam too"));
+    v("snapshots", snapshots,
+      help(
+          "or where the atoms are, from molecular dynamics for example: .xyz files of one frame or "
+          "more; all frames are averaged"));
+    v.exactly_one({"configurations", "snapshots"});
   }
 };
 
 struct SimulationOptions {
   StemMethod method = StemMethod::multislice;
   std::array<int, 2> interpolation{{1, 1}};
+  int partition_rings = 0;
+  std::optional<File> scattering_matrix;
   ScatteringTable scattering = ScatteringTable::lobato;
   Absorption absorption = Absorption::none;
   double proportional_absorption = 0.1;
@@ -103,6 +113,13 @@ struct SimulationOptions {
     v("method", method, help("prism: one scattering matrix serves every position"));
     v("interpolation", interpolation,
       help("PRISM: take every n-th plane wave along x and y").range(1, 64));
+    v("partition_rings", partition_rings,
+      help("PRISM: only plane waves on so many rings and in the centre go through the specimen, 1 "
+           "+ 3 "
+           "n (n + 1) of the aperture's; the others are interpolated; 0: all go")
+          .range(0, 200));
+    v("scattering_matrix", scattering_matrix,
+      help("PRISM: HDF5 file that keeps the matrix: read if it is there, else made and written"));
     v("scattering", scattering, help("table of atomic scattering factors"));
     v("absorption", absorption, help("imaginary part of the potential"));
     v("proportional_absorption", proportional_absorption,

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "core/progress.hpp"
 #include "studies/interrupt.hpp"
@@ -32,15 +33,16 @@ std::vector<std::pair<std::string, StemStudy>> refined_studies(const StemStudy& 
     o.slice_A = slice / 2;
     o.projection = Projection::finite;
   });
-  if (s.frozen_phonons)
-    add("configurations" +
-            from_to(s.frozen_phonons->configurations, 2 * s.frozen_phonons->configurations),
-        [](SimulationOptions& o) { o.frozen_phonons->configurations *= 2; });
+  if (s.frozen_phonons && s.frozen_phonons->configurations) {
+    const int count = *s.frozen_phonons->configurations;
+    add("configurations" + from_to(count, 2 * count),
+        [&](SimulationOptions& o) { o.frozen_phonons->configurations = 2 * count; });
+  }
   return list;
 }
 
-std::vector<std::vector<double>> images_at(const StemPlan& plan,
-                                           const std::vector<Vec2>& positions) {
+std::vector<std::vector<double>> images_at(const StemPlan& plan, const std::vector<Vec2>& positions,
+                                           MatrixStore* matrices = nullptr) {
   const std::size_t thicknesses = plan.simulator.thicknesses().size();
   std::vector<std::vector<double>> images(positions.size() * thicknesses);
   plan.simulator.run(
@@ -49,7 +51,7 @@ std::vector<std::vector<double>> images_at(const StemPlan& plan,
         for (std::size_t t = 0; t < thicknesses; ++t)
           images[n * thicknesses + t] = plan.image(intensity + t * plan.simulator.k().size());
       },
-      stop_if_interrupted);
+      stop_if_interrupted, matrices);
   return images;
 }
 
@@ -76,7 +78,8 @@ void stop_if_interrupted() {
 }
 
 std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
-                                 const std::vector<Vec2>& positions, const RunContext& context) {
+                                 const std::vector<Vec2>& positions, MatrixStore* matrices,
+                                 const RunContext& context) {
   const std::size_t count =
       std::min(positions.size(), std::size_t(study.simulation.certificate_positions));
   std::vector<StemRefined> certificate;
@@ -87,16 +90,26 @@ std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
     sample.push_back(positions[std::size_t(
         place(0.5 + 0.7548776662466927 * double(k), study.scan.rows) * study.scan.columns +
         place(0.5 + 0.5698402909980532 * double(k), study.scan.columns))]);
-  // A few positions are soonest done by multislice, which PRISM without interpolation equals.
+  // A few positions are soonest done by multislice, which PRISM of every plane wave equals.
   StemStudy base = study;
   base.simulation.method = StemMethod::multislice;
   base.simulation.interpolation = {{1, 1}};
-  const StemPlan exact(base, 1, plan.probe.edge);
+  base.simulation.partition_rings = 0;
+  base.simulation.scattering_matrix.reset();
+  std::optional<StemPlan> made;
+  if (study.simulation.method != StemMethod::multislice) made.emplace(base, 1, plan.probe.edge);
+  const StemPlan& exact = made ? *made : plan;
   const std::vector<std::vector<double>> images = images_at(exact, sample);
   const auto refined = refined_studies(base, exact);
-  const bool resizable = !study.atoms,
-             interpolated = study.simulation.interpolation != base.simulation.interpolation;
-  Progress progress("certificate", long(refined.size() + resizable + interpolated), context.quiet);
+  std::string fewer;  // plane waves
+  if (study.simulation.interpolation != base.simulation.interpolation) fewer = "interpolation -> 1";
+  if (study.simulation.partition_rings > 0)
+    fewer += std::string(fewer.empty() ? "" : " and ") + "partition_rings -> none";
+  const std::size_t snapshots = plan.atoms.snapshots.size();
+  const bool resizable = !study.atoms;
+  Progress progress("certificate",
+                    long(refined.size() + resizable + !fewer.empty() + (snapshots > 1)),
+                    context.quiet);
   // The finer calculation may need more memory than there is; that must not cost the result.
   const auto add = [&](const std::string& what, const auto& finer_images) {
     try {
@@ -110,7 +123,12 @@ std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
   for (const auto& [what, finer] : refined)
     add(what,
         [&, &study = finer] { return images_at(StemPlan(study, 1, plan.probe.edge), sample); });
-  if (interpolated) add("interpolation -> 1", [&] { return images_at(plan, sample); });
+  if (!fewer.empty()) add(fewer, [&] { return images_at(plan, sample, matrices); });
+  if (snapshots > 1)
+    add("snapshots " + std::to_string(snapshots / 2) + " -> " + std::to_string(snapshots), [&] {
+      const StemPlan half(base, 1, plan.probe.edge, snapshots / 2);
+      return images_at(half, sample);
+    });
   if (resizable) {
     add("box_A x 1.5", [&] {
       // A larger box holds more of the probe; the detector sees finer plane waves. Positions keep

@@ -6,6 +6,7 @@
 
 #include "core/electron.hpp"
 #include "io/xyz.hpp"
+#include "studies/stem_matrix.hpp"
 
 namespace pendel {
 
@@ -21,11 +22,18 @@ PotentialOptions potential_of(const SimulationOptions& simulation) {
   return options;
 }
 
+std::string box_text(const Vec3& box) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%.6g x %.6g x %.6g Å", box.x(), box.y(), box.z());
+  return text;
+}
+
 StemAtoms atoms_of_layers(const StemStudy& study, const Vec2& box) {
   const Specimen specimen =
       build_specimen(study.crystals, *study.specimen, study.beam, EngineOptions{});
   std::vector<double> strains;
   StemAtoms atoms{slab(specimen.state, box, study.simulation.strain_max, &strains),
+                  {},
                   specimen_summary(specimen),
                   specimen.files,
                   {}};
@@ -51,25 +59,91 @@ StemAtoms atoms_of_particle(const StemStudy& study, const Vec3& box) {
   specimen.layers = {layer};
   const Specimen built = build_specimen(study.crystals, specimen, study.beam, EngineOptions{});
   return {sphere(built.state.crystals[0], particle.radius_A, box),
+          {},
           "specimen: a sphere of " + particle.crystal + ", radius " +
               number_text(particle.radius_A) + " Å",
-          built.files, built.notes};
+          built.files,
+          built.notes};
 }
 
-StemAtoms atoms_of_file(const AtomsOptions& options) {
-  const XyzFile file = read_xyz(options.xyz.path, atomic_number);
+[[noreturn]] void wrong_atoms(const std::string& whose, const std::vector<std::string>& problems) {
+  std::string text = whose;
+  for (const std::string& problem : problems) text += "\n  " + problem;
+  throw Error(ErrorKind::input, text);
+}
+
+// Across the beam the box repeats; along it atoms may leave it, as those of a surface do.
+constexpr double leave_A = 1;
+
+// Error (input), with file and frame, if it is not of the model.
+std::vector<Atom> snapshot_of(const XyzFile& frame, const AtomicModel& model,
+                              const std::string& name) {
+  if (frame.box && (*frame.box - model.box).cwiseAbs().maxCoeff() > 1e-4)
+    throw Error(ErrorKind::input, name + "a box of " + box_text(*frame.box) +
+                                      "; that of atoms is " + box_text(model.box));
+  std::vector<int> elements, expected;
+  for (const XyzAtom& atom : frame.atoms) elements.push_back(atom.Z);
+  for (const Atom& atom : model.atoms) expected.push_back(atom.Z);
+  if (elements.size() != expected.size())
+    throw Error(ErrorKind::input, name + std::to_string(elements.size()) + " atoms; " +
+                                      std::to_string(expected.size()) + " are in atoms.xyz");
+  std::sort(elements.begin(), elements.end());
+  std::sort(expected.begin(), expected.end());
+  if (elements != expected) throw Error(ErrorKind::input, name + "other elements than atoms.xyz");
+  AtomicModel moved{model.box, {}}, checked;
+  for (const XyzAtom& row : frame.atoms) {
+    Vec3 r = row.position;
+    for (const int axis : {0, 1})
+      r[axis] = std::max(0.0, r[axis] - model.box[axis] * std::floor(r[axis] / model.box[axis]));
+    moved.atoms.push_back({row.Z, r, row.occupancy, 0});
+  }
+  checked = moved;
+  for (Atom& atom : checked.atoms) {
+    const double inside = std::clamp(atom.position.z(), 0.0, model.box.z());
+    if (std::abs(inside - atom.position.z()) < leave_A) atom.position.z() = inside;
+  }
+  const std::vector<std::string> problems = model_problems(checked);
+  if (!problems.empty()) wrong_atoms(name + "what cannot be:", problems);
+  return moved.atoms;
+}
+
+// With the snapshots of frozen phonons, if there are any.
+StemAtoms atoms_of_file(const StemStudy& study) {
+  const AtomsOptions& options = *study.atoms;
+  const std::vector<XyzFile> frames = read_xyz_frames(options.xyz.path, atomic_number);
+  const std::optional<PhononOptions>& phonons = study.simulation.frozen_phonons;
+  const bool moving = phonons && phonons->snapshots;
+  if (frames.size() > 1 && !moving)
+    throw Error(ErrorKind::input, options.xyz.path + ": holds " + std::to_string(frames.size()) +
+                                      " frames; simulation.frozen_phonons.snapshots averages "
+                                      "them, without it one frame is needed");
+  const XyzFile& file = frames.front();
   const std::optional<Vec3> box = options.box_A ? options.box_A : file.box;
   if (!box) throw Error(ErrorKind::input, options.xyz.path + ": holds no box; give atoms.box_A");
-  StemAtoms atoms{{*box, {}}, "specimen: atoms of " + options.xyz.given, {options.xyz.path}, {}};
+  StemAtoms atoms{
+      {*box, {}}, {}, "specimen: atoms of " + options.xyz.given, {options.xyz.path}, {}};
   for (const XyzAtom& row : file.atoms) {
     const double B = std::isnan(row.rms) ? options.default_B_A2
                                          : 8 * electron::pi * electron::pi * row.rms * row.rms;
     atoms.model.atoms.push_back({row.Z, row.position, row.occupancy, B});
   }
+  if (!moving) return atoms;
+  for (const File& snapshots : *phonons->snapshots) {
+    const std::vector<XyzFile> list = read_xyz_frames(snapshots.path, atomic_number);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      atoms.snapshots.push_back(
+          snapshot_of(list[i], atoms.model,
+                      snapshots.path + ": " +
+                          (list.size() > 1 ? "frame " + std::to_string(i + 1) : "it") + " has "));
+    if (snapshots.path != options.xyz.path) atoms.files.push_back(snapshots.path);
+  }
+  atoms.summary += ", " + std::to_string(atoms.snapshots.size()) + " snapshots";
+  // the first frame of a trajectory need not be in order as a structure at rest
+  atoms.model.atoms = atoms.snapshots.front();
   return atoms;
 }
 
-StemAtoms atoms_of(const StemStudy& study, double factor = 1) {
+StemAtoms atoms_of(const StemStudy& study, double factor, std::size_t snapshots) {
   StemAtoms atoms;
   if (study.specimen) {
     atoms = atoms_of_layers(study, study.simulation.box_A * factor);
@@ -77,14 +151,14 @@ StemAtoms atoms_of(const StemStudy& study, double factor = 1) {
     const Vec3& box = study.particle->box_A;
     atoms = atoms_of_particle(study, {box.x() * factor, box.y() * factor, box.z()});
   } else {
-    atoms = atoms_of_file(*study.atoms);
+    atoms = atoms_of_file(study);
+  }
+  if (!atoms.snapshots.empty()) {  // looked at one by one
+    atoms.snapshots.resize(std::min(atoms.snapshots.size(), snapshots));
+    return atoms;
   }
   const std::vector<std::string> problems = model_problems(atoms.model);
-  if (!problems.empty()) {
-    std::string text = "the atoms of the specimen:";
-    for (const std::string& problem : problems) text += "\n  " + problem;
-    throw Error(ErrorKind::input, text);
-  }
+  if (!problems.empty()) wrong_atoms("the atoms of the specimen:", problems);
   return atoms;
 }
 
@@ -99,11 +173,18 @@ Probe soft_probe(const StemStudy& study, const Vec3& box, std::optional<double> 
   return probe;
 }
 
-StemOptions options_of(const StemStudy& study, const Detector& detector) {
+StemOptions options_of(const StemStudy& study, const Detector& detector,
+                       const std::vector<std::vector<Atom>>& snapshots) {
   const SimulationOptions& simulation = study.simulation;
   StemOptions options;
   options.method = simulation.method;
   options.interpolation = simulation.interpolation;
+  options.partition_rings = simulation.partition_rings;
+  if (simulation.scattering_matrix)
+    if (const std::optional<MatrixCover> cover = stored_cover(study)) {
+      options.matrix_semiangle = cover->semiangle;
+      options.matrix_k_max = cover->k_max;
+    }
   options.precision = simulation.precision;
   options.pixel = simulation.pixel_A;
   options.slicing = {potential_of(simulation), simulation.slice_A, simulation.projection,
@@ -112,8 +193,9 @@ StemOptions options_of(const StemStudy& study, const Detector& detector) {
   options.exact_propagator = simulation.exact_propagator;
   options.thicknesses = simulation.thicknesses_A;
   std::sort(options.thicknesses.begin(), options.thicknesses.end());
-  if (simulation.frozen_phonons) {
-    options.phonon_configurations = simulation.frozen_phonons->configurations;
+  options.snapshots = snapshots;
+  if (simulation.frozen_phonons && simulation.frozen_phonons->configurations) {
+    options.phonon_configurations = *simulation.frozen_phonons->configurations;
     options.seed = (unsigned long)simulation.frozen_phonons->seed;
     options.phonons_along_beam = simulation.frozen_phonons->along_beam;
   }
@@ -137,11 +219,12 @@ std::vector<Vec2> scan_positions(const ScanOptions& scan) {
   return positions;
 }
 
-StemPlan::StemPlan(const StemStudy& study, double box_factor, std::optional<double> edge)
-    : atoms(atoms_of(study, box_factor)),
+StemPlan::StemPlan(const StemStudy& study, double box_factor, std::optional<double> edge,
+                   std::size_t snapshots)
+    : atoms(atoms_of(study, box_factor, snapshots)),
       probe(soft_probe(study, atoms.model.box, edge)),
       detector(detector_of(study.detector, study.beam.energy_keV)),
-      simulator(atoms.model, probe, options_of(study, detector)),
+      simulator(atoms.model, probe, options_of(study, detector, atoms.snapshots)),
       map(detector, simulator.k(), simulator.pixel_size().asDiagonal()) {
   for (const auto& [name, options] : study.virtual_detectors) {
     VirtualDetector ring;

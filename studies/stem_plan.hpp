@@ -9,6 +9,7 @@ namespace pendel {
 /// The atoms, and what the user should know of them.
 struct StemAtoms {
   AtomicModel model;
+  std::vector<std::vector<Atom>> snapshots;  ///< of frozen phonons that are given
   std::string summary;
   std::vector<std::string> files, notes;
 };
@@ -25,8 +26,10 @@ struct StemPlan {
   std::vector<std::vector<std::size_t>> rings;  ///< per virtual detector: its k
 
   /// box_factor: on the size of the box across the beam. edge: of the aperture [rad], instead of
-  /// the one that suits the box. Error (input) if the atoms are not in order.
-  explicit StemPlan(const StemStudy& study, double box_factor = 1, std::optional<double> edge = {});
+  /// the one that suits the box. snapshots: how many are used at most. Error (input) if the atoms
+  /// are not in order.
+  explicit StemPlan(const StemStudy& study, double box_factor = 1, std::optional<double> edge = {},
+                    std::size_t snapshots = std::size_t(-1));
 
   /// The detector's image of a pattern, without noise; (rows, columns).
   std::vector<double> image(const float* intensity) const;
@@ -42,9 +45,11 @@ struct StemRefined {
   double largest, R1;
 };
 
-/// Pixels, slices, interpolation, phonons and box refined once each, by multislice. What cannot be
-/// tried within the memory is said and left out.
+/// Pixels, slices, interpolation, partition, phonons and box refined once each, by multislice; of
+/// given snapshots the first half is compared with all. What cannot be tried within the memory is
+/// said and left out. matrices (may be null): of the plan.
 std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
-                                 const std::vector<Vec2>& positions, const RunContext& context);
+                                 const std::vector<Vec2>& positions, MatrixStore* matrices,
+                                 const RunContext& context);
 
 }  // namespace pendel

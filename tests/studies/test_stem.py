@@ -145,6 +145,113 @@ class Stem(unittest.TestCase):
                 (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", specimen))
                 self.succeeds("simulation.thicknesses_A=[]", "simulation.certificate_positions=1")
 
+    def test_a_kept_scattering_matrix(self):
+        phonons = "simulation.frozen_phonons={configurations: 2}"
+        for settings in [], ["simulation.partition_rings=2", "simulation.precision=double"], [phonons]:
+            with self.subTest(settings):
+                prism = ["simulation.method=prism", "simulation.interpolation=[2, 1]", *settings]
+                kept = [*prism, "simulation.scattering_matrix=m.h5"]
+                self.succeeds(*prism, output="plain.h5")
+                self.assertIn("scattering matrix: kept in m.h5, ", self.succeeds(*kept, output="first.h5"))
+                made = (self.folder / "m.h5").stat()
+                text = self.succeeds(*kept, "simulation.certificate_positions=1", output="second.h5")
+                self.assertRegex(text, r"scattering matrix: read from m.h5, \d+ plane waves, [\d.e-]+ GB")
+                self.assertRegex(text, "convergence: interpolation -> 1")
+                for name in "first.h5", "second.h5":
+                    self.assertEqual(arrays(self.folder / name), arrays(self.folder / "plain.h5"))
+                # for another probe, elsewhere, on a smaller detector
+                other = ["probe.aberrations=[{name: C10, value_A: -60}, {name: C21, value_A: 400, angle_deg: 20}]",
+                         "scan.origin_A=[3, 3.3]", "virtual_detectors.dark.outer_mrad=28"]
+                self.succeeds(*prism, *other, output="plain.h5")
+                self.succeeds(*kept, *other, output="other.h5")
+                self.assertEqual(arrays(self.folder / "other.h5"), arrays(self.folder / "plain.h5"))
+                self.assertEqual((self.folder / "m.h5").stat().st_mtime_ns, made.st_mtime_ns)
+                self.assertEqual(list(self.folder.glob("*.partial*")), [])
+                (self.folder / "m.h5").unlink()
+
+    def test_a_kept_scattering_matrix_of_something_else(self):
+        prism = ["simulation.method=prism", "simulation.scattering_matrix=m.h5"]
+        self.succeeds(*prism, output="first.h5")
+        before = (self.folder / "m.h5").read_bytes()
+        for setting, difference in (
+                ("specimen.layers.0.cells=5", "specimen, particle or atoms: 180 atoms in .* in the file, 225 atoms in"),
+                ("beam.energy_keV=200", "beam.energy_keV: 300 in the file, 200 in this study"),
+                ("beam.tilt_mrad=[0, 1]", "beam.tilt_mrad: 0, 0 in the file, 0, 1 in this study"),
+                ("beam.semiangle_mrad=22", "beam.semiangle_mrad, edge included: 20.8.* mrad in the file, 22.8.* mrad are"),
+                ("simulation.scattering=kirkland", "simulation.scattering: lobato in the file, kirkland in"),
+                ("simulation.absorption=weickenmeier-kohl", "simulation.absorption: none in the file, weickenmeier-kohl"),
+                ("simulation.interpolation=[1, 2]", "simulation.interpolation: 1, 1 in the file, 1, 2 in"),
+                ("simulation.partition_rings=2", "simulation.partition_rings: 0 in the file, 2 in"),
+                ("simulation.pixel_A=0.15", r"simulation.pixel_A: 64 x 64 pixels in the file, \d+ x \d+ pixels in"),
+                ("simulation.slice_A=1", "simulation.slice_A: 8 slices in the file, 16 slices in"),
+                ("simulation.projection=finite", "simulation.projection: infinite in the file, finite in"),
+                ("simulation.thicknesses_A=[15.6]", "simulation.thicknesses_A: 7.81, 15.62 in the file, 15.62 in"),
+                ("simulation.frozen_phonons={configurations: 3}",
+                 "simulation.frozen_phonons: none in the file, 3 configurations, seed 1 in"),
+                ("simulation.exact_propagator=true", "simulation.exact_propagator: false in the file, true in"),
+                ("simulation.precision=double", "simulation.precision: single in the file, double in")):
+            with self.subTest(setting):
+                self.fails(3, r"(?s)^m.h5: this scattering matrix was made for another simulation; .*:\n.*  " + difference,
+                           *prism, setting)
+        self.assertEqual((self.folder / "m.h5").read_bytes(), before)
+        self.fails(2, r"^m.h5: is simulation.scattering_matrix of this study; choose another output$", *prism,
+                   "output=m.h5")
+        self.fails(3, r"^nowhere/m.h5\S*: ", *prism, "simulation.scattering_matrix=nowhere/m.h5")
+        self.fails(3, r"^first.h5: this is not a scattering matrix of study stem$", "simulation.method=prism",
+                   "simulation.scattering_matrix=first.h5")
+        (self.folder / "m.h5").write_bytes(before[:-3000])
+        self.fails(3, r"^m.h5: this HDF5 file is truncated or damaged$", *prism)
+        (self.folder / "m.h5").write_text("no HDF5")
+        self.fails(3, r"^m.h5: this is not an HDF5 file$", *prism)
+        (self.folder / "m.h5").unlink()
+        def full():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        self.fails(3, r"^m.h5.*(disk is full|File too large)", *prism, preexec_fn=full)
+        self.assertEqual([path.name for path in self.folder.glob("*m.h5*")], [])
+
+    def test_snapshots(self):
+        (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", ATOMS).replace("thicknesses_A: [7.8, 15.6], ", ""))
+        box = 'Lattice="12 0 0 0 12 0 0 0 4"'
+        frames = [f"2\n{box}\nSr {6 + d} 6 1\nTi 2 {2 - d} 3\n" for d in (0, 0.1, -12.2, 0.05)]
+        (self.folder / "all.xyz").write_text("".join(frames))
+        for number, frame in enumerate(frames):
+            (self.folder / f"{number}.xyz").write_text(frame)
+        text = self.succeeds("atoms.xyz=all.xyz", "simulation.frozen_phonons={snapshots: [all.xyz]}",
+                             "simulation.certificate_positions=1")
+        self.assertIn("specimen: atoms of all.xyz, 4 snapshots", text)
+        self.assertRegex(text, "convergence: snapshots 2 -> 4 would change a pixel by")
+        self.succeeds("simulation.frozen_phonons={snapshots: [0.xyz, 1.xyz, 2.xyz, 3.xyz]}", output="files.h5")
+        self.assertEqual(arrays(self.folder / "s.h5"), arrays(self.folder / "files.h5"))
+        # the mean of scans of unmoving atoms
+        mean = 0
+        for number in range(4):
+            if number == 2:  # the same atoms within the box
+                (self.folder / "2.xyz").write_text(f"2\n{box}\nSr 5.8 6 1\nTi 2 2.2 3\n")
+            self.succeeds(f"atoms.xyz={number}.xyz", "atoms.default_B_A2=0", output="one.h5")
+            with h5py.File(self.folder / "one.h5") as file:
+                mean = mean + file["pendel/datacube/data"][()].astype(float) / 4
+        with h5py.File(self.folder / "s.h5") as file:
+            np.testing.assert_allclose(file["pendel/datacube/data"][()], mean, atol=1e-6 * mean.max())
+        (self.folder / "s.h5").unlink()
+        for text, message in (
+                (frames[0] + frames[1].replace("0 0 4", "0 0 4.5"),
+                 r"^bad.xyz: frame 2 has a box of 12 x 12 x 4.5 Å; that of atoms is 12 x 12 x 4 Å$"),
+                (frames[0] + f"1\n{box}\nSr 6 6 1\n", r"^bad.xyz: frame 2 has 1 atoms; 2 are in atoms.xyz$"),
+                (frames[0].replace("Ti", "O"), r"^bad.xyz: it has other elements than atoms.xyz$"),
+                (frames[0] + "3" + frames[1][1:], r"^bad.xyz:5: frame 2: it says 3 atoms and has 2 lines"),
+                (frames[0] + frames[1].replace("Sr 6.1", "Sr x"), r"^bad.xyz:7: frame 2: the coordinate \"x\" is not"),
+                (frames[0] + frames[1].replace("6 1", "6 -2"),
+                 r"^bad.xyz: frame 2 has what cannot be:\n  atom 0 \(Sr\) .* is outside the box"),
+                (frames[0].replace("Ti 2 2 3", "Ti 6 6 1.1"), r"^bad.xyz: it has what cannot be:\n  atoms 0 .* apart")):
+            (self.folder / "bad.xyz").write_text(text)
+            with self.subTest(message):
+                self.fails(3, message, "simulation.frozen_phonons={snapshots: [bad.xyz]}")
+        self.fails(3, r"^nowhere.xyz: there is no such file", "simulation.frozen_phonons={snapshots: [nowhere.xyz]}")
+        self.fails(3, r"^all.xyz: holds 4 frames; simulation.frozen_phonons.snapshots averages them",
+                   "atoms.xyz=all.xyz")
+        self.fails(2, r"frozen_phonons: .*configurations, snapshots",
+                   "simulation.frozen_phonons={snapshots: [all.xyz], configurations: 3}")
+
     def test_a_refinement_that_does_not_fit_into_memory_costs_nothing(self):
         # 512 x 512 pixels on two threads take 0.04 GB, 1.4² times as many do not fit
         text = self.succeeds("simulation.pixel_A=0.0611", "simulation.box_A=[30, 30]", "scan.rows=1", "scan.columns=1",
@@ -227,9 +334,14 @@ class Stem(unittest.TestCase):
                 (["simulation.method=prism", "simulation.memory_GB=0.05", "simulation.pixel_A=0.1",
                   "simulation.box_A=[23, 23]", "detector.pixel_mrad=4"],
                  r"the PRISM matrix of \d+ plane waves at 2 thicknesses takes [\d.]+ GB, more than the 0.025\d* GB that it "
-                 r"may have; .* \(it has half of memory_GB\)$")):
+                 r"may have; .* \(it has half of memory_GB\)$"),
+                (["simulation.partition_rings=2"], r"simulation.partition_rings: is of PRISM; method is multislice"),
+                (["simulation.scattering_matrix=m.h5"], r"simulation.scattering_matrix: is of PRISM; method is"),
+                (["simulation.frozen_phonons={snapshots: [atoms.xyz]}"],
+                 r"simulation.frozen_phonons.snapshots: are of atoms; a specimen or a particle has")):
             with self.subTest(settings):
                 self.fails(2, pattern, *settings)
+                self.assertEqual(list(self.folder.glob("*.partial*")), [])
         (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", PARTICLE.replace("STO", "STQ")))
         self.fails(2, r"^s.yaml:3:\d+: particle.crystal: there is no 'STQ'; there are: STO; did you mean STO\?$")
         (self.folder / "s.yaml").write_text(BASE.replace("SPECIMEN", PARTICLE.replace("radius_A: 5", "radius_A: 6")))
