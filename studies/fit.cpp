@@ -67,16 +67,6 @@ std::vector<DiskData> disk_data(const DiskScan& scan, Noise noise, double dose) 
   return data;
 }
 
-FitOptions fit_options(const ParameterOptions& options) {
-  FitOptions fit = options.search.fit;
-  Nuisance& nuisance = fit.nuisance;
-  nuisance.scale_lower = options.scale ? options.scale->range[0] : 1;
-  nuisance.scale_upper = options.scale ? options.scale->range[1] : 1;
-  nuisance.background_lower = options.background ? options.background->range[0] : 0;
-  nuisance.background_upper = options.background ? options.background->range[1] : 0;
-  return fit;
-}
-
 std::string short_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);

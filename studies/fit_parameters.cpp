@@ -23,6 +23,16 @@ Parameter over_copies(const Specimen& specimen, const std::string& crystal, Make
 
 }  // namespace
 
+FitOptions fit_options(const ParameterOptions& options) {
+  FitOptions fit = options.search.fit;
+  Nuisance& nuisance = fit.nuisance;
+  nuisance.scale_lower = options.scale ? options.scale->range[0] : 1;
+  nuisance.scale_upper = options.scale ? options.scale->range[1] : 1;
+  nuisance.background_lower = options.background ? options.background->range[0] : 0;
+  nuisance.background_upper = options.background ? options.background->range[1] : 0;
+  return fit;
+}
+
 double base_amplitude(const SpecimenOptions& specimen, const ModeFitOptions& mode) {
   for (const LayerOptions& layer : specimen.layers)
     if (layer.crystal == mode.crystal && layer.modes.count(mode.mode))

@@ -15,4 +15,7 @@ struct Unknowns {
 };
 Unknowns unknowns_of(const FitStudy& study, const Specimen& specimen);
 
+/// The options of a fit, with the ranges of scale and background that the study gives.
+FitOptions fit_options(const ParameterOptions& options);
+
 }  // namespace pendel

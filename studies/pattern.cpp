@@ -16,38 +16,6 @@ namespace pendel {
 
 namespace {
 
-std::vector<Vec2> tilts_of(const PatternOptions& options) {  // rad
-  std::vector<Vec2> tilts;
-  if (options.tilts_mrad)
-    for (const Vec2& tilt : *options.tilts_mrad) tilts.push_back(tilt * 1e-3);
-  if (options.tilt_line) {
-    const TiltLineOptions& line = *options.tilt_line;
-    for (int i = 0; i < line.points; ++i)
-      tilts.push_back((line.from_mrad + (line.to_mrad - line.from_mrad) * i / (line.points - 1)) *
-                      1e-3);
-  }
-  if (options.tilt_grid) {
-    const int n = options.tilt_grid->points;
-    const double half = options.tilt_grid->half_width_mrad * 1e-3;
-    for (int row = 0; row < n; ++row)
-      for (int column = 0; column < n; ++column)
-        tilts.emplace_back(half * (2.0 * column / (n - 1) - 1), half * (2.0 * row / (n - 1) - 1));
-  }
-  if (tilts.empty()) tilts.push_back(Vec2::Zero());
-  return tilts;
-}
-
-std::vector<double> thicknesses_of(const PatternOptions& options) {
-  std::vector<double> thicknesses = options.thicknesses_A;
-  if (options.thickness_series) {
-    const ThicknessSeriesOptions& series = *options.thickness_series;
-    for (int i = 0; i < series.points; ++i)
-      thicknesses.push_back(series.from_A +
-                            (series.to_A - series.from_A) * i / (series.points - 1));
-  }
-  return thicknesses;
-}
-
 // What is calculated, made from the options and the files once.
 struct Task {
   Specimen specimen;
@@ -61,8 +29,9 @@ struct Task {
   explicit Task(const PatternStudy& study)
       : specimen(build_specimen(study.crystals, study.specimen, study.beam, study.engine)),
         layer(study.pattern.thickness_layer - 1),
-        thicknesses(thicknesses_of(study.pattern)),
-        tilts(tilts_of(study.pattern)) {
+        thicknesses(thicknesses_of(study.pattern.thicknesses_A, study.pattern.thickness_series)),
+        tilts(
+            tilts_of(study.pattern.tilts_mrad, study.pattern.tilt_grid, study.pattern.tilt_line)) {
     if (thicknesses.empty()) thicknesses.push_back(specimen.state.layers[layer].thickness);
     thickest = specimen.state;
     thickest.layers[layer].thickness = *std::max_element(thicknesses.begin(), thicknesses.end());
@@ -210,12 +179,8 @@ void PatternStudy::check(Problems& problems) const {
     problems.add("pattern.thickness_layer",
                  "is " + std::to_string(pattern.thickness_layer) + "; allowed: 1 to " +
                      std::to_string(specimen.layers.size()) + ", the number of layers");
-  if (bool(pattern.tilts_mrad) + bool(pattern.tilt_grid) + bool(pattern.tilt_line) > 1)
-    problems.add("pattern", "of tilts_mrad, tilt_line and tilt_grid only one can be given");
-  if (!pattern.thicknesses_A.empty() && pattern.thickness_series)
-    problems.add("pattern", "thicknesses_A and thickness_series are both given; give one of them");
-  if (pattern.tilts_mrad && pattern.tilts_mrad->empty())
-    problems.add("pattern.tilts_mrad", "is empty; at least one tilt is needed");
+  check_series("pattern", pattern.thicknesses_A, pattern.thickness_series, pattern.tilts_mrad,
+               pattern.tilt_grid, pattern.tilt_line, problems);
   if (pattern.cbed) check_cbed(*pattern.cbed, beam, problems);
 }
 

@@ -2,44 +2,9 @@
 // of thicknesses and tilts (spots, rocking curves, LACBED).
 #pragma once
 #include "studies/pattern_image.hpp"
+#include "studies/series.hpp"
 
 namespace pendel {
-
-struct TiltGridOptions {
-  double half_width_mrad = 5;
-  int points = 21;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("half_width_mrad", half_width_mrad,
-      help("from -half_width to +half_width along x and y").above(0));
-    v("points", points, help("number of tilts along each of x and y").range(2, 2000));
-  }
-};
-
-struct TiltLineOptions {
-  Vec2 from_mrad = Vec2::Zero(), to_mrad = Vec2::Zero();
-  int points = 51;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("from_mrad", from_mrad, help("first tilt [x, y]").required());
-    v("to_mrad", to_mrad, help("last tilt").required());
-    v("points", points, help("number of tilts").range(2, 1000000));
-  }
-};
-
-struct ThicknessSeriesOptions {
-  double from_A = 10, to_A = 1000;
-  int points = 100;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("from_A", from_A, help("first thickness").required().above(0));
-    v("to_A", to_A, help("last thickness").required().above(0));
-    v("points", points, help("number of thicknesses").range(2, 100000));
-  }
-};
 
 struct PatternOptions {
   double g_max_invA = 2;

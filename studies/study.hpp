@@ -10,12 +10,15 @@
 
 #include "studies/fit.hpp"
 #include "studies/pattern.hpp"
+#include "studies/plan.hpp"
 #include "studies/stem.hpp"
 
 namespace pendel {
 
-using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy>;
+using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy>;
 
-inline std::vector<AnyStudy> default_studies() { return {PatternStudy{}, StemStudy{}, FitStudy{}}; }
+inline std::vector<AnyStudy> default_studies() {
+  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}};
+}
 
 }  // namespace pendel

@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import detector, disks, maps, pattern, result, rings, stem
+from . import detector, disks, maps, pattern, plan, result, rings, stem
 
 
 def position(argument):
@@ -57,6 +57,12 @@ def stem_figures(scan, chosen):
         yield "pattern_" + "_".join(map(str, at)), stem.pattern_figure(scan, at)
 
 
+def plan_figures(found):
+    yield "errors", plan.errors_figure(found)
+    yield "separation", plan.separation_figure(found)
+    yield "bias", plan.bias_figure(found)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="pendel plot", description=__doc__.splitlines()[0])
     parser.add_argument("result", type=pathlib.Path, help="HDF5 file written by pendel run")
@@ -73,6 +79,8 @@ def main(argv=None):
             figures = fit_figures(found, arguments.position)
         elif isinstance(found, result.StemResult):
             figures = stem_figures(found, arguments.position)
+        elif isinstance(found, result.PlanResult):
+            figures = plan_figures(found)
         else:
             figures = pattern_figures(found)
         arguments.output.mkdir(parents=True, exist_ok=True)

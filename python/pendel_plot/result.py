@@ -165,6 +165,21 @@ class StemResult:
         return self.centre_of_mass[0].values.shape[1:]
 
 
+@dataclasses.dataclass
+class PlanResult:
+    errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
+    separation: typing.Optional[Array]  # likewise
+    bias: dict  # effect -> parameter -> Array (thickness, tilt, state)
+    thickness: np.ndarray  # Å
+    tilt: np.ndarray  # (tilt, 2), mrad
+    dose: np.ndarray  # electrons
+    g_max: np.ndarray  # 1/Å
+
+    @property
+    def states(self):
+        return next(iter(self.errors.values())).values.shape[2]
+
+
 def required(root, names):
     arrays = {name: read_array(root, name) for name in names}
     missing = [name for name, array in arrays.items() if array is None]
@@ -199,6 +214,16 @@ def read_pattern(root):
                          rings)
 
 
+def read_plan(root):
+    errors = {name: read_array(root["errors"], name) for name in root["errors"]}
+    first = next(iter(errors.values()))
+    bias = {group[len("bias_"):]: {name: read_array(root[group], name) for name in errors}
+            for group in root if group.startswith("bias_")}
+    tilt = required(root, ["beam_tilt"])["beam_tilt"].values
+    thickness, _, _, dose, g_max = (np.asarray(axis[1]) for axis in first.axes)
+    return PlanResult(errors, read_array(root, "separation"), bias, thickness, tilt, dose, g_max)
+
+
 def read_stem(path, root):
     cubes = [Cube(path, node) for node in root.values()
              if text(node.attrs.get("python_class", "")) == "DataCube"]
@@ -211,7 +236,7 @@ def read_stem(path, root):
 
 
 def read(path):
-    """A FitResult, PatternResult or StemResult. NotAResult says what is wrong with the file."""
+    """A FitResult, PatternResult, StemResult or PlanResult. NotAResult says what is wrong with the file."""
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -229,8 +254,10 @@ def read(path):
                 return read_pattern(root)
             if "virtual_images" in root:
                 return read_stem(path, root)
+            if "errors" in root:
+                return read_plan(root)
         except NotAResult as error:
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
-                         "the studies `fit` (parameters), `pattern` (intensity) and `stem` "
-                         "(virtual_images)")
+                         "the studies `fit` (parameters), `pattern` (intensity), `stem` "
+                         "(virtual_images) and `plan` (errors)")

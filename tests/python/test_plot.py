@@ -10,7 +10,8 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import __main__, detector, disks, maps, pattern, result, rings, stem, style
+from pendel_plot import (__main__, detector, disks, maps, pattern, plan, result, rings, stem,
+                         style)
 
 ROWS, COLUMNS = 6, 8
 
@@ -148,6 +149,27 @@ def write_stem(path, thicknesses=(50.0, 100.0)):
                             ("centre_of_mass_y", 0.1)):
             array(group, name, np.full(shape, value), "mrad" if "mass" in name else "",
                   [("thickness", 50, "Å")] + axes[:2])
+
+
+def write_plan(path, thicknesses, tilts, bias=True):
+    """errors of two parameters: 0.01 (thickness number + 1) and 0.02, falling with the dose."""
+    shape = (thicknesses, len(tilts), 2, 2, 1)
+    axes = [("thickness", 50, "Å"), ("tilt", 1, ""), ("state", 1, ""), ("dose", 1e4, "electrons"),
+            ("g_max", 1.2, "1/Å")]
+    factor = np.array([1, 0.1]).reshape(1, 1, 1, 2, 1)
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        errors = root.create_group("errors")
+        number = 1 + np.arange(thicknesses).reshape(-1, 1, 1, 1, 1)
+        array(errors, "beam_tilt_mrad.x", 0.01 * number * factor * np.ones(shape), "mrad", axes)
+        array(errors, "polarization.PTO.x", 0.02 * factor * np.ones(shape), "", axes)
+        array(root, "separation", np.where(number > 1, 7.0, np.nan) * np.ones(shape), "", axes)
+        array(root, "beam_tilt", tilts, "mrad")
+        if bias:
+            group = root.create_group("bias_absorption")
+            array(group, "beam_tilt_mrad.x", np.full(shape[:3], -0.3), "mrad")
+            array(group, "polarization.PTO.x", np.full(shape[:3], 0.004), "")
 
 
 def run(*arguments):
@@ -293,6 +315,31 @@ class Plot(unittest.TestCase):
         mean, count = cube.mean()
         self.assertEqual(count, 4)  # rows 1 and 3, columns 1 and 3
         self.assertEqual(mean.max(), np.mean([7, 9, 17, 19]))
+
+    def test_plan(self):
+        write_plan(self.folder / "plan.h5", 3, [[0, 0], [1, 0], [2, 0]])
+        status, printed, _ = run(self.folder / "plan.h5", "-o", self.folder)
+        self.assertEqual(status, 0)
+        names = [pathlib.Path(line).name for line in printed.split()]
+        self.assertEqual(names, ["plan_errors.png", "plan_separation.png", "plan_bias.png"])
+        found = result.read(self.folder / "plan.h5")
+        shown = plan.errors_figure(found).axes[0].collections[0].get_array()
+        np.testing.assert_allclose(np.ravel(shown), np.repeat([0.001, 0.002, 0.003], 3))
+        texts = [text.get_text() for text in plan.bias_figure(found).axes[0].texts]
+        self.assertEqual(texts, ["0.3 mrad", "0.004"])
+
+    def test_plan_over_one_axis(self):
+        write_plan(self.folder / "lines.h5", 3, [[0, 0]], bias=False)
+        found = result.read(self.folder / "lines.h5")
+        lines = plan.errors_figure(found).axes[0].lines
+        self.assertEqual([line.get_label() for line in lines], ["0 electrons", "1e+04 electrons"])
+        np.testing.assert_allclose(lines[1].get_ydata(), [0.001, 0.002, 0.003])
+        self.assertIsNone(plan.bias_figure(found))
+        grid = [[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        write_plan(self.folder / "square.h5", 1, grid)
+        axes = plan.errors_figure(result.read(self.folder / "square.h5")).axes[0]
+        self.assertEqual(axes.images[0].get_array().shape, (3, 3))
+        self.assertEqual(axes.images[0].get_extent(), [-1.5, 1.5, 1.5, -1.5])
 
     def test_list_of_positions(self):
         write_list(self.file)
