@@ -12,16 +12,21 @@ namespace {
 
 // Two solutions closer than this fraction of the ranges are the same basin; one that has not
 // converged and is closer than the other is on its way to it.
-constexpr double same_basin = 0.01, heading_there = 0.05;
+constexpr double one_basin = 0.01, heading_there = 0.05;
+
+bool near(const Solution& a, const Solution& b, const std::vector<Parameter>& parameters,
+          double distance) {
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const double range = parameters[k].upper - parameters[k].lower;
+    if (std::abs(a.values[long(k)] - b.values[long(k)]) > distance * range) return false;
+  }
+  return true;
+}
 
 bool any_near(const std::vector<Solution>& others, const Solution& solution,
               const std::vector<Parameter>& parameters, double distance) {
   return std::any_of(others.begin(), others.end(), [&](const Solution& other) {
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
-      const double range = parameters[k].upper - parameters[k].lower;
-      if (std::abs(other.values[k] - solution.values[k]) > distance * range) return false;
-    }
-    return true;
+    return near(other, solution, parameters, distance);
   });
 }
 
@@ -36,6 +41,11 @@ std::vector<Solution> distinct(std::vector<Solution> solutions,
   return result;
 }
 
+int degrees_of_freedom(const DiskModel& model, const DiskData& data, const Nuisance& nuisance) {
+  return int(data.intensity.array().isFinite().count()) -
+         int(free_unknowns(model, nuisance).size());
+}
+
 }  // namespace
 
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
@@ -48,16 +58,13 @@ PositionFit fit_position(const DiskModel& model, const StartTable& table, const 
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,
                          const DiskData& data, const FitOptions& options) {
   const std::vector<Parameter>& parameters = model.parameters();
-  const int n = int(parameters.size());
   const double nan = std::numeric_limits<double>::quiet_NaN();
 
-  const std::vector<int> free = free_unknowns(model, options.nuisance);
-
   PositionFit fit;
-  fit.covariance = Eigen::MatrixXd::Constant(n + 2, n + 2, nan);
-  const int used = int(data.intensity.array().isFinite().count());
-  fit.degrees_of_freedom = used - int(free.size());
+  fit.degrees_of_freedom = degrees_of_freedom(model, data, options.nuisance);
   if (fit.degrees_of_freedom < 1 || starts.empty()) {
+    const long n = long(parameters.size());
+    fit.covariance = Eigen::MatrixXd::Constant(n + 2, n + 2, nan);
     fit.solution.values = Eigen::VectorXd::Constant(n, nan);
     fit.solution.scale = fit.solution.background = fit.solution.chi2 = nan;
     fit.reduced_chi2 = fit.second_basin_ratio = fit.cramer_rao_factor = nan;
@@ -72,7 +79,7 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
   for (const Eigen::VectorXd& start : starts)
     solutions.push_back(
         solve(model, data, options.nuisance, starts.size() > 1 ? screening : options.solve, start));
-  solutions = distinct(solutions, parameters, same_basin);
+  solutions = distinct(solutions, parameters, one_basin);
   if (starts.size() > 1) {
     std::vector<Solution> polished;
     for (const Solution& s : solutions) {
@@ -81,18 +88,30 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
       polished.push_back(
           s.converged ? s : solve(model, data, options.nuisance, options.solve, s.values));
     }
-    solutions = distinct(polished, parameters, same_basin);
+    solutions = distinct(polished, parameters, one_basin);
   }
 
   fit.solution = solutions.front();
   fit.status = fit.solution.converged ? FitStatus::converged : FitStatus::not_converged;
-  fit.reduced_chi2 = fit.solution.chi2 / fit.degrees_of_freedom;
   fit.second_basin_ratio = solutions.size() > 1 ? solutions[1].chi2 / solutions[0].chi2 : nan;
+  fit.basins = std::move(solutions);
+  fit.basins.resize(std::min<std::size_t>(fit.basins.size(), std::size_t(options.basins)));
+  assess(model, data, options.nuisance, fit);
+  return fit;
+}
 
+bool same_basin(const Solution& a, const Solution& b, const std::vector<Parameter>& parameters) {
+  return near(a, b, parameters, one_basin);
+}
+
+void assess(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
+            PositionFit& fit) {
+  const std::vector<int> free = free_unknowns(model, nuisance);
+  fit.degrees_of_freedom = degrees_of_freedom(model, data, nuisance);
+  fit.reduced_chi2 = fit.solution.chi2 / fit.degrees_of_freedom;
   const Eigen::MatrixXd J = weighted_jacobian(model, data, fit.solution, &fit.fitted, nullptr);
   fit.cramer_rao_factor = std::max(1.0, scatter_factor(data, fit.fitted, int(free.size())));
   fit.covariance = fit.cramer_rao_factor * cramer_rao(J, free);
-  return fit;
 }
 
 }  // namespace pendel

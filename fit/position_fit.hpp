@@ -18,6 +18,8 @@ enum class FitStatus { converged = 0, not_converged = 1, no_data = 2 };
 struct PositionFit {
   FitStatus status = FitStatus::no_data;
   Solution solution;  ///< of the best basin
+  /// Distinct solutions that were polished, best first; at most FitOptions::basins.
+  std::vector<Solution> basins;
   int degrees_of_freedom = 0;
   double reduced_chi2 = 0;
   /// (parameters + 2)²: parameters, scale, background. (Jᵀ Σ⁻¹ J)⁻¹ with the variances that the
@@ -34,6 +36,13 @@ struct PositionFit {
 /// Fewer finite disks than unknowns + 1: status no_data.
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
                          const FitOptions& options);
+
+/// Whether two solutions are one: every parameter within 1 % of its range.
+bool same_basin(const Solution& a, const Solution& b, const std::vector<Parameter>& parameters);
+
+/// Of a fit whose solution and status are set: everything that follows from them but the basins.
+void assess(const DiskModel& model, const DiskData& data, const Nuisance& nuisance,
+            PositionFit& fit);
 
 /// The same from given starts.
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,

@@ -248,8 +248,9 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   fit.converged = summary.termination_type == ceres::CONVERGENCE;
   const int unknowns = int(own.size() * data.size() + shared.size());
   fit.reduced_chi2 = 2 * summary.final_cost / std::max(1, residuals - unknowns);
-  fit.errors =
-      Eigen::VectorXd::Constant(long(shared.size()), std::numeric_limits<double>::quiet_NaN());
+  const long count = long(shared.size());
+  fit.covariance =
+      Eigen::MatrixXd::Constant(count, count, std::numeric_limits<double>::quiet_NaN());
   ceres::Covariance::Options covariance_options;
   covariance_options.algorithm_type = ceres::DENSE_SVD;
   covariance_options.null_space_rank = -1;
@@ -258,7 +259,8 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   const std::vector<std::pair<const double*, const double*>> wanted{{common.data(), common.data()}};
   if (covariance.Compute(wanted, &problem) &&
       covariance.GetCovarianceBlock(common.data(), common.data(), block.data()))
-    fit.errors = (block.diagonal() * std::max(1.0, fit.reduced_chi2)).cwiseSqrt();
+    fit.covariance = block * std::max(1.0, fit.reduced_chi2);
+  fit.errors = fit.covariance.diagonal().cwiseSqrt();
   return fit;
 }
 

@@ -31,6 +31,7 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
 /// Parameters common to all positions, from a joint fit of some of them.
 struct SharedFit {
   Eigen::VectorXd values, errors;  ///< of the shared parameters, in the order of `shared`
+  Eigen::MatrixXd covariance;      ///< of them; NaN where the data leave them undetermined
   double reduced_chi2 = 0;
   bool converged = false;
 };

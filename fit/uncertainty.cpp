@@ -1,5 +1,6 @@
 #include "fit/uncertainty.hpp"
 
+#include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 #include <cmath>
@@ -37,31 +38,46 @@ Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
   return J;
 }
 
-Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& J, const std::vector<int>& free) {
-  const int n = int(J.cols()), m = int(free.size());
-  Eigen::MatrixXd result =
-      Eigen::MatrixXd::Constant(n, n, std::numeric_limits<double>::quiet_NaN());
-  if (m == 0) return result;
-  const Eigen::MatrixXd A = J(Eigen::all, free);
-  const Eigen::VectorXd norm = A.colwise().norm().cwiseMax(1e-300);
-  const Eigen::MatrixXd fisher =
-      (A * norm.cwiseInverse().asDiagonal()).transpose() * (A * norm.cwiseInverse().asDiagonal());
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(fisher);
+Eigen::MatrixXd inverse_information(const Eigen::MatrixXd& information) {
+  const long m = information.rows();
+  const Eigen::VectorXd norm = information.diagonal().cwiseMax(1e-300).cwiseSqrt();
+  const Eigen::MatrixXd scaled =
+      norm.cwiseInverse().asDiagonal() * information * norm.cwiseInverse().asDiagonal();
+  const Eigen::LLT<Eigen::MatrixXd> cholesky(scaled);
+  // Well away from rounding: eigenvalues of a matrix with unit diagonal.
+  if (cholesky.info() == Eigen::Success && cholesky.rcond() > 1e-9)
+    return norm.cwiseInverse().asDiagonal() * cholesky.solve(Eigen::MatrixXd::Identity(m, m)) *
+           norm.cwiseInverse().asDiagonal();
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(scaled);
   Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(m, m);
-  std::vector<char> undetermined(m, 0);
-  for (int i = 0; i < m; ++i) {
+  std::vector<char> undetermined(std::size_t(m), 0);
+  for (long i = 0; i < m; ++i) {
     const Eigen::VectorXd v = eigen.eigenvectors().col(i);
-    if (eigen.eigenvalues()[i] > 1e-12) {  // of a matrix with unit diagonal: above rounding
+    if (eigen.eigenvalues()[i] > 1e-12) {
       inverse += v * v.transpose() / eigen.eigenvalues()[i];
     } else {
-      for (int k = 0; k < m; ++k) undetermined[k] |= std::abs(v[k]) > 0.1;
+      for (long k = 0; k < m; ++k) undetermined[std::size_t(k)] |= std::abs(v[k]) > 0.1;
     }
   }
-  for (int i = 0; i < m; ++i)
-    for (int k = 0; k < m; ++k)
-      if (!undetermined[i] && !undetermined[k])
-        result(free[i], free[k]) = inverse(i, k) / (norm[i] * norm[k]);
+  for (long i = 0; i < m; ++i)
+    for (long k = 0; k < m; ++k)
+      inverse(i, k) = undetermined[std::size_t(i)] || undetermined[std::size_t(k)]
+                          ? std::numeric_limits<double>::quiet_NaN()
+                          : inverse(i, k) / (norm[i] * norm[k]);
+  return inverse;
+}
+
+Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& J, const std::vector<int>& free) {
+  Eigen::MatrixXd result =
+      Eigen::MatrixXd::Constant(J.cols(), J.cols(), std::numeric_limits<double>::quiet_NaN());
+  if (free.empty()) return result;
+  const Eigen::MatrixXd A = J(Eigen::all, free);
+  result(free, free) = inverse_information(A.transpose() * A);
   return result;
+}
+
+Eigen::MatrixXd response(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B) {
+  return -A.completeOrthogonalDecomposition().solve(B);
 }
 
 Eigen::VectorXd model_shift(const DiskModel& model, const DiskModel& finer, const DiskData& data,

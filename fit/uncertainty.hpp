@@ -16,9 +16,16 @@ Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
                                   const Solution& solution, Eigen::VectorXd* fitted,
                                   Eigen::VectorXd* sigma);
 
+/// Inverse of an information matrix; NaN along what it leaves undetermined.
+Eigen::MatrixXd inverse_information(const Eigen::MatrixXd& information);
+
 /// (JᵀJ)⁻¹ over the free unknowns: the Cramér-Rao limit. NaN elsewhere and along what the data
 /// leave undetermined.
 Eigen::MatrixXd cramer_rao(const Eigen::MatrixXd& weighted_jacobian, const std::vector<int>& free);
+
+/// Derivative of the fitted unknowns with respect to held quantities: −(AᵀA)⁻¹AᵀB, A the columns
+/// `free` of the weighted Jacobian and B the columns of the held ones; (free, held).
+Eigen::MatrixXd response(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B);
 
 /// By how much the unknowns would move, to first order, if `finer` took the place of `model`; 0 for
 /// held unknowns.

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
-#include "core/parallel.hpp"
+#include "core/error.hpp"
 #include "core/progress.hpp"
-#include "fit/uncertainty.hpp"
+#include "fit/neighbour_scan.hpp"
 #include "io/checkpoint.hpp"
 #include "studies/engine.hpp"
+#include "studies/fit_coupling.hpp"
 #include "studies/fit_parameters.hpp"
 #include "studies/fit_result.hpp"
+#include "studies/fit_uncertainty.hpp"
 #include "studies/interrupt.hpp"
 
 namespace pendel {
@@ -79,12 +82,17 @@ std::string joined_names(const std::vector<Parameter>& parameters) {
   return text;
 }
 
+struct SharedParameters {
+  std::vector<SharedValue> values;
+  Eigen::MatrixXd covariance;
+};
+
 // Joint fit of what the scan shares, to evenly chosen positions; the values become those of the
 // base state, and the parameters that remain are fitted at every position.
-std::vector<SharedValue> fit_shared_parameters(const DiskModel& model, const Unknowns& unknowns,
-                                               const std::vector<DiskData>& data,
-                                               const ParameterOptions& options, State& base,
-                                               std::vector<Parameter>& remaining) {
+SharedParameters fit_shared_parameters(const DiskModel& model, const Unknowns& unknowns,
+                                       const std::vector<DiskData>& data,
+                                       const ParameterOptions& options, State& base,
+                                       std::vector<Parameter>& remaining) {
   std::vector<int> shared;
   for (std::size_t i = 0; i < unknowns.per.size(); ++i)
     if (unknowns.per[i] == Per::scan)
@@ -100,24 +108,46 @@ std::vector<SharedValue> fit_shared_parameters(const DiskModel& model, const Unk
     chosen.push_back(data[(2 * i + 1) * data.size() / (2 * count)]);
   const StartTable table(model, options.search.samples);
   const SharedFit fit = fit_shared(model, table, shared, chosen, fit_options(options));
-  std::vector<SharedValue> values;
+  SharedParameters found;
+  found.covariance = fit.covariance;
   for (std::size_t k = 0; k < shared.size(); ++k) {
     const Parameter& parameter = unknowns.parameters[shared[k]];
     base = moved(base, parameter.direction, fit.values[long(k)] - parameter.nominal);
-    values.push_back({parameter.name, parameter.unit, fit.values[long(k)], fit.errors[long(k)]});
+    found.values.push_back(
+        {parameter.name, parameter.unit, fit.values[long(k)], fit.errors[long(k)]});
   }
-  return values;
+  return found;
 }
 
-// Null: the engine itself is used.
-std::unique_ptr<Surrogate> make_surrogate(const ForwardModel& model, const SearchOptions& search,
-                                          std::size_t positions) {
-  constexpr std::size_t worth_building = 50;  // positions
-  if (search.method == SearchMethod::multistart) return nullptr;
-  if (search.method == SearchMethod::automatic &&
-      (positions < worth_building || !Surrogate::can_hold(model)))
-    return nullptr;
-  return std::make_unique<Surrogate>(model, search.surrogate);
+struct Search {
+  SearchMethod method;
+  std::string reason;  // empty: the study names the method
+};
+
+// The cheapest that can do it, by evaluations of the engine; those for a surrogate are shared by
+// all positions.
+Search choose_search(const ForwardModel& model, const SearchOptions& search, const DiskScan& scan) {
+  constexpr std::size_t worth_preparing = 50;  // positions
+  if (search.method != SearchMethod::automatic) return {search.method, ""};
+  const std::size_t positions = scan.positions();
+  if (positions < worth_preparing)
+    return {SearchMethod::multistart, "fewer than " + std::to_string(worth_preparing) +
+                                          " positions do not pay for preparations"};
+  if (Surrogate::can_hold(model))
+    return {SearchMethod::surrogate,
+            "its engine and parameters are of the kind that a series holds, and " +
+                std::to_string(positions) + " positions share it"};
+  const std::string why = "a surrogate cannot hold this engine or these parameters";
+  if (scan.shape.size() != 2)
+    return {SearchMethod::multistart, why + ", and a list of positions has no neighbours"};
+  // A polish takes about ten evaluations; one position in 64 is searched by itself.
+  const double polish = 10, alone = search.fit.starts * search.fit.screening_iterations +
+                                    search.fit.basins * polish;
+  char text[120];
+  std::snprintf(text, sizeof text,
+                ", and starts from neighbours take about %.0f evaluations, not %.0f",
+                double(positions) * (alone / 64 + 1.5 * polish), double(positions) * alone);
+  return {SearchMethod::neighbours, why + text};
 }
 
 std::string surrogate_summary(const SurrogateCertificate& c) {
@@ -130,13 +160,15 @@ std::string surrogate_summary(const SurrogateCertificate& c) {
 }
 
 std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector<DiskData>& data,
-                                       const ParameterOptions& options, const RunContext& context,
+                                       const ParameterOptions& options, const ScanGrid& grid,
+                                       bool from_neighbours, const RunContext& context,
                                        long& done_here) {
-  const std::size_t n = model.parameters().size(), disks = std::size_t(model.disks());
+  const RowShape shape{model.parameters().size(), std::size_t(model.disks()),
+                       std::size_t(options.search.fit.basins)};
   if (!context.resume && Checkpoint::exists(context.partial()))
     context.say("an interrupted run left " + context.partial() +
                 "; this run begins anew (--resume would continue it)");
-  Checkpoint checkpoint(context.partial(), context.fingerprint(), fit_row_size(n, disks),
+  Checkpoint checkpoint(context.partial(), context.fingerprint(), fit_row_size(shape),
                         context.resume);
   const auto& finished = checkpoint.rows();
   if (context.resume)
@@ -148,65 +180,24 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
   hooks.skip = [&](long i) { return finished.count(std::uint64_t(i)) > 0; };
   hooks.stop = interrupted;
   hooks.done = [&](long i, const PositionFit& fit) {
-    checkpoint.append(std::uint64_t(i), fit_row(fit));
+    checkpoint.append(std::uint64_t(i), fit_row(fit, shape));
     progress.advance();
     ++done_here;
   };
   const StartTable table(model, options.search.samples);
-  std::vector<PositionFit> fits = fit_scan(model, table, data, fit_options(options), hooks);
+  std::map<long, PositionFit> known;
+  for (const auto& [index, row] : finished) known[long(index)] = fit_of_row(row, shape);
+  std::vector<PositionFit> fits =
+      from_neighbours
+          ? fit_scan_from_neighbours(model, table, data, grid, fit_options(options), hooks, known)
+          : fit_scan(model, table, data, fit_options(options), hooks);
   if (done_here < total)
     throw Error(ErrorKind::interrupted,
                 "interrupted: " + std::to_string(data.size() - std::size_t(total - done_here)) +
                     " of " + std::to_string(data.size()) + " positions are done and kept in " +
                     context.partial() + "; the same command with --resume continues");
-  for (const auto& [index, row] : finished) fits[index] = fit_of_row(row, n, disks);
+  for (auto& [index, fit] : known) fits[std::size_t(index)] = std::move(fit);
   return fits;
-}
-
-// What finer engines would change, root mean square over a few positions, per unknown; NaN where
-// the engine has no finer form. Added to the error bars.
-Eigen::VectorXd discretisation(const DiskModel& used, const ForwardModel& model,
-                               const EngineOptions& engine, const std::vector<DiskData>& data,
-                               const FitOptions& options, std::vector<PositionFit>& fits) {
-  constexpr std::size_t most_positions = 3;
-  const long n = long(model.parameters().size());
-  std::vector<std::size_t> usable;
-  for (std::size_t i = 0; i < fits.size(); ++i)
-    if (fits[i].status == FitStatus::converged) usable.push_back(i);
-  const std::vector<Refinement> finer = refinements(model.base(), engine);
-  if (finer.empty() || usable.empty()) return Eigen::VectorXd::Constant(n + 2, std::nan(""));
-
-  std::vector<Hkl> disks;
-  for (const int row : model.rows()) disks.push_back(beams(model.engine()).hkl[std::size_t(row)]);
-  const std::size_t count = std::min(usable.size(), most_positions);
-  Eigen::VectorXd square = Eigen::VectorXd::Zero(n + 2);
-  for (const Refinement& fine : finer) {
-    const auto simulator =
-        std::make_shared<const Engine>(make_engine(model.base(), disks, fine.engine).engine);
-    const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(),
-                                   model.semiangle(), model.aperture_degree());
-    std::vector<Eigen::VectorXd> shifts(count);
-    parallel_for(long(count), [&](long k, int) {
-      const std::size_t i = usable[(2 * std::size_t(k) + 1) * usable.size() / (2 * count)];
-      shifts[std::size_t(k)] =
-          model_shift(used, finer_model, data[i], options.nuisance, fits[i].solution);
-    });
-    for (const Eigen::VectorXd& shift : shifts) square += shift.cwiseAbs2() / double(count);
-  }
-  for (PositionFit& fit : fits) fit.covariance.diagonal() += square;
-  return square.cwiseSqrt();
-}
-
-std::string discretisation_summary(const Eigen::VectorXd& rms,
-                                   const std::vector<Parameter>& parameters) {
-  std::string text = "convergence: thinner slices and more beams would move";
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    char part[120];
-    std::snprintf(part, sizeof part, "%s %s by %.2g", k ? "," : "", parameters[k].name.c_str(),
-                  rms[long(k)]);
-    text += part + (parameters[k].unit.empty() ? "" : " " + parameters[k].unit);
-  }
-  return text + " (rms; added to the error bars)";
 }
 
 std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_position) {
@@ -242,6 +233,12 @@ void FitStudy::run(RunContext& context) const {
   Truth truth;
   names.insert(names.end(), {"scale", "background"});
   if (data.truth) truth = read_truth(data, scan, names);
+  check_priors(fit.priors, unknowns, scan);
+  check_profile_names(fit.profile, unknowns);
+  if (fit.search.method == SearchMethod::neighbours && scan.shape.size() != 2)
+    throw Error(ErrorKind::study,
+                "fit.search.method: is neighbours, and the data are a list of positions; it needs "
+                "data (row, column, disk), or use multistart");
   for (const std::string& file : specimen.files) context.provenance.add_input(file);
   context.provenance.add_input(data.file.path);
 
@@ -270,11 +267,12 @@ void FitStudy::run(RunContext& context) const {
   if (!context.begin()) return;
 
   const std::vector<DiskData> positions = disk_data(scan, fit.noise, dose);
+  const FitOptions options = fit_options(fit);
   State base = specimen.state;
   std::vector<Parameter> parameters;
-  const std::vector<SharedValue> shared =
+  const SharedParameters shared =
       fit_shared_parameters(all_free, unknowns, positions, fit, base, parameters);
-  for (const SharedValue& value : shared) {
+  for (const SharedValue& value : shared.values) {
     char line[160];
     std::snprintf(line, sizeof line, "%s = %.5g ± %.2g %s for the scan", value.name.c_str(),
                   value.value, value.error, value.unit.c_str());
@@ -282,26 +280,53 @@ void FitStudy::run(RunContext& context) const {
   }
   const ForwardModel model(base, simulator, scan.hkl, parameters, semiangle, degree);
   const double cpu_before = context.provenance.cpu_seconds();
-  const std::unique_ptr<Surrogate> surrogate = make_surrogate(model, fit.search, positions.size());
-  if (surrogate) context.say(surrogate_summary(surrogate->certificate()));
+  const Search search = choose_search(model, fit.search, scan);
+  context.say("search: " + choice_name(search.method) +
+              (search.reason.empty() ? "" : " (auto: " + search.reason + ")"));
+  std::unique_ptr<Surrogate> surrogate;
+  if (search.method == SearchMethod::surrogate) {
+    surrogate = std::make_unique<Surrogate>(model, fit.search.surrogate);
+    context.say(surrogate_summary(surrogate->certificate()));
+  }
   const DiskModel& used = surrogate ? static_cast<const DiskModel&>(*surrogate) : model;
   long done_here = 0;
-  std::vector<PositionFit> fits = fit_positions(used, positions, fit, context, done_here);
-  const Eigen::VectorXd systematic =
-      discretisation(used, model, engine, positions, fit_options(fit), fits);
+  std::vector<PositionFit> alone =
+      fit_positions(used, positions, fit, grid_of(scan), search.method == SearchMethod::neighbours,
+                    context, done_here);
   const double cpu = context.provenance.cpu_seconds() - cpu_before;
 
+  const std::vector<Determination> determined = determinations(used, positions, options, alone);
+  const BootstrapCheck bootstrap = bootstrap_check(used, positions, options, fit.checks, alone);
+  const std::vector<ParameterProfiles> profiles =
+      parameter_profiles(used, positions, options, fit.checks, fit.profile, alone);
+  const std::vector<std::string> profile_lines = profile_summary(profiles, parameters, alone);
+  const std::vector<Prior> priors = priors_of(fit.priors, parameters, scan, alone);
+  Coupling coupling;
+  if (!priors.empty()) coupling = couple(used, positions, options, priors, alone);
+  std::vector<PositionFit>& fits = priors.empty() ? alone : coupling.fits;
+
+  const Discretisation convergence = discretisation(used, model, engine, positions, options, fits);
+  std::vector<Eigen::MatrixXd> of_shared;
+  if (!shared.values.empty())
+    of_shared = shared_errors(all_free, unknowns, shared.values, shared.covariance, positions,
+                              options, fits);
+  for (std::vector<PositionFit>* list : {&alone, &coupling.fits})
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      Eigen::MatrixXd& covariance = (*list)[i].covariance;
+      if (!convergence.refinements.empty()) covariance.diagonal() += convergence.rms.cwiseAbs2();
+      if (!of_shared.empty()) covariance += of_shared[i];
+    }
+
   EmdWriter result("pendel");
-  write_fits(result, scan, parameters, fits, shared);
+  write_fits(result, scan, parameters, fits, shared.values);
   write_truth(result, scan, truth);
+  write_uncertainty(result, scan, parameters, convergence, determined, bootstrap, profiles);
+  if (!priors.empty()) write_coupling(result, scan, parameters, alone, coupling, priors);
   std::vector<std::string> unknown_names;
   for (const Parameter& parameter : parameters) unknown_names.push_back(parameter.name);
   unknown_names.insert(unknown_names.end(), {"scale", "background"});
-  result.metadata("fit", {{"unknowns", unknown_names}, {"dose", dose}});
-  EmdDictionary convergence;
-  for (std::size_t k = 0; k < parameters.size(); ++k)
-    convergence.emplace_back(parameters[k].name, systematic[long(k)]);
-  result.metadata("convergence", convergence);
+  result.metadata(
+      "fit", {{"unknowns", unknown_names}, {"dose", dose}, {"search", choice_name(search.method)}});
   if (surrogate) {
     const SurrogateCertificate& c = surrogate->certificate();
     result.metadata("surrogate", {{"terms", double(c.terms)},
@@ -312,7 +337,14 @@ void FitStudy::run(RunContext& context) const {
   }
   context.save(result);
   Checkpoint::remove(context.partial());
-  if (systematic.allFinite()) context.say(discretisation_summary(systematic, parameters));
+  const auto say_all = [&](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) context.say(line);
+  };
+  say_all(determination_summary(determined, parameters));
+  if (!bootstrap.positions.empty()) context.say(bootstrap_summary(bootstrap, parameters));
+  say_all(profile_lines);
+  if (!priors.empty()) say_all(coupling_summary(coupling, priors));
+  say_all(discretisation_summary(convergence, parameters));
   context.say(summary_of(fits, done_here > 0 ? cpu / double(done_here) : 0));
   if (!truth.maps.empty()) context.say(truth_table(truth, parameters, fits));
 }

@@ -79,11 +79,12 @@ struct AbsorptionFitOptions {
 };
 
 /// What predicts intensities while a position is fitted.
-enum class SearchMethod { automatic, surrogate, multistart };
+enum class SearchMethod { automatic, surrogate, multistart, neighbours };
 inline Choices<SearchMethod> choices(SearchMethod) {
   return {{"auto", SearchMethod::automatic},
           {"surrogate", SearchMethod::surrogate},
-          {"multistart", SearchMethod::multistart}};
+          {"multistart", SearchMethod::multistart},
+          {"neighbours", SearchMethod::neighbours}};
 }
 
 struct SearchOptions {
@@ -96,9 +97,10 @@ struct SearchOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("method", method,
-      help("surrogate: a certified series in the parameters, built once; multistart: the engine "
-           "itself; "
-           "auto: surrogate for 50 positions or more, if it can hold the parameters"));
+      help(
+          "surrogate: a certified series in the parameters, built once; multistart: the engine "
+          "itself; neighbours: the engine itself, and most positions of a map start from solutions "
+          "around them; auto: the cheapest for this scan, which the run states"));
     v("surrogate_tolerance", surrogate.tolerance,
       help("largest error of the surrogate, Σ|ΔI|/ΣI over the disks").range(1e-6, 0.2));
     v("samples", samples,
@@ -116,6 +118,51 @@ struct SearchOptions {
   }
 };
 
+/// What a prior expects of a parameter.
+enum class PriorForm { smooth, edges, sublayers };
+inline Choices<PriorForm> choices(PriorForm) {
+  return {{"smooth", PriorForm::smooth},
+          {"edges", PriorForm::edges},
+          {"sublayers", PriorForm::sublayers}};
+}
+
+struct PriorOptions {
+  std::string parameter;
+  PriorForm kind = PriorForm::smooth;
+  std::optional<double> sigma;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("parameter", parameter,
+      help("a fitted parameter, or what stands before a point in several: beam_tilt_mrad")
+          .required());
+    v("kind", kind,
+      help("smooth: second differences of neighbouring positions are small; edges: neighbours are "
+           "alike but for sharp steps; sublayers: so are neighbouring sublayers of a layer"));
+    v("sigma", sigma,
+      help(
+          "standard deviation of those differences in the parameter's unit (per pixel², per pixel, "
+          "per sublayer); without it, estimated from the scan")
+          .above(0));
+  }
+};
+
+struct CheckOptions {
+  int bootstrap_positions = 4, bootstrap_samples = 25;
+  int profile_positions = 3, profile_points = 25;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("bootstrap_positions", bootstrap_positions,
+      help("positions at which error bars are compared with refits of simulated data; 0: none")
+          .range(0, 10000));
+    v("bootstrap_samples", bootstrap_samples, help("refits at each of them").range(2, 100000));
+    v("profile_positions", profile_positions, help("positions of every profile").range(1, 10000));
+    v("profile_points", profile_points,
+      help("values over the range, and as many near the fitted one").range(3, 10000));
+  }
+};
+
 struct ParameterOptions {
   std::optional<RangeOptions> beam_tilt_mrad;
   std::vector<ModeFitOptions> modes;
@@ -126,6 +173,9 @@ struct ParameterOptions {
   std::optional<RangeOptions> background;
   Noise noise = Noise::poisson;
   SearchOptions search;
+  std::vector<PriorOptions> priors;
+  std::vector<std::string> profile;
+  CheckOptions checks;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -140,6 +190,11 @@ struct ParameterOptions {
       help("constant in units of the data, per position; without it 0").off("fixed"));
     v("noise", noise, help("poisson: the data are counts; gaussian: needs data.variance"));
     v("search", search, help("how the best solution is looked for"));
+    v("priors", priors, help("what is expected of maps; the map without them is stored beside"));
+    v("profile", profile,
+      help("parameters whose profile likelihood (χ² against their value, all others fitted) is "
+           "wanted"));
+    v("checks", checks, help("of the error bars"));
   }
 };
 

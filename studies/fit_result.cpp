@@ -31,11 +31,12 @@ double sigma(const PositionFit& fit, std::size_t i) {
 
 }  // namespace
 
-std::size_t fit_row_size(std::size_t parameters, std::size_t disks) {
-  return scalars_of_row + parameters + (parameters + 2) * (parameters + 2) + disks;
+std::size_t fit_row_size(const RowShape& shape) {
+  const std::size_t n = shape.parameters;
+  return scalars_of_row + n + (n + 2) * (n + 2) + shape.disks + shape.basins * (n + 4);
 }
 
-std::vector<double> fit_row(const PositionFit& fit) {
+std::vector<double> fit_row(const PositionFit& fit, const RowShape& shape) {
   const Solution& s = fit.solution;
   std::vector<double> row = {double(fit.status),    s.scale,
                              s.background,          s.chi2,
@@ -45,13 +46,18 @@ std::vector<double> fit_row(const PositionFit& fit) {
   row.insert(row.end(), s.values.data(), s.values.data() + s.values.size());
   row.insert(row.end(), fit.covariance.data(), fit.covariance.data() + fit.covariance.size());
   row.insert(row.end(), fit.fitted.data(), fit.fitted.data() + fit.fitted.size());
+  for (const Solution& basin : fit.basins) {
+    row.insert(row.end(), {basin.chi2, basin.scale, basin.background, double(basin.converged)});
+    row.insert(row.end(), basin.values.data(), basin.values.data() + basin.values.size());
+  }
+  row.resize(fit_row_size(shape), std::numeric_limits<double>::quiet_NaN());
   return row;
 }
 
-PositionFit fit_of_row(const std::vector<double>& row, std::size_t parameters, std::size_t disks) {
+PositionFit fit_of_row(const std::vector<double>& row, const RowShape& shape) {
   PositionFit fit;
   Solution& s = fit.solution;
-  const long n = long(parameters);
+  const long n = long(shape.parameters);
   fit.status = static_cast<FitStatus>(int(row[0]));
   s.converged = fit.status == FitStatus::converged;
   s.scale = row[1];
@@ -67,7 +73,17 @@ PositionFit fit_of_row(const std::vector<double>& row, std::size_t parameters, s
   at += n;
   fit.covariance = Eigen::Map<const Eigen::MatrixXd>(at, n + 2, n + 2);
   at += (n + 2) * (n + 2);
-  fit.fitted = Eigen::Map<const Eigen::VectorXd>(at, long(disks));
+  fit.fitted = Eigen::Map<const Eigen::VectorXd>(at, long(shape.disks));
+  at += shape.disks;
+  for (std::size_t b = 0; b < shape.basins && std::isfinite(*at); ++b, at += n + 4) {
+    Solution basin;
+    basin.chi2 = at[0];
+    basin.scale = at[1];
+    basin.background = at[2];
+    basin.converged = at[3] != 0;
+    basin.values = Eigen::Map<const Eigen::VectorXd>(at + 4, n);
+    fit.basins.push_back(std::move(basin));
+  }
   return fit;
 }
 
@@ -111,6 +127,27 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
       [](const PositionFit& f) { return double(f.solution.iterations); });
   map("status", "", "0 converged, 1 not converged, 2 no data", Stored::int32,
       [](const PositionFit& f) { return double(f.status); });
+
+  std::size_t most = 0;
+  for (const PositionFit& fit : fits) most = std::max(most, fit.basins.size());
+  if (most > 0) {
+    std::vector<std::size_t> basin_shape = scan.shape;
+    basin_shape.push_back(most);
+    const std::vector<EmdAxis> axes = with(scan.axes, index_axis("basin", most));
+    const auto basins = [&](const std::string& name, const std::string& unit,
+                            const std::string& note, auto value) {
+      Array array(basin_shape, std::numeric_limits<double>::quiet_NaN());
+      for (std::size_t i = 0; i < fits.size(); ++i)
+        for (std::size_t b = 0; b < fits[i].basins.size(); ++b)
+          array(i, b) = value(fits[i].basins[b]);
+      result.array("basins/" + name, array, unit, axes, note);
+    };
+    for (std::size_t p = 0; p < n; ++p)
+      basins(parameters[p].name, parameters[p].unit, "of the distinct solutions, best first",
+             [&](const Solution& s) { return s.values[long(p)]; });
+    basins("chi2", "", "χ² (Poisson: deviance) of the distinct solutions",
+           [](const Solution& s) { return s.chi2; });
+  }
 
   std::vector<std::size_t> disk_shape = scan.shape, square = scan.shape;
   disk_shape.push_back(scan.disks());

@@ -5,10 +5,13 @@
 
 namespace pendel {
 
-/// A position's fit as one row of numbers, and back: (parameters, disks) fix its length.
-std::vector<double> fit_row(const PositionFit& fit);
-PositionFit fit_of_row(const std::vector<double>& row, std::size_t parameters, std::size_t disks);
-std::size_t fit_row_size(std::size_t parameters, std::size_t disks);
+/// A position's fit as one row of numbers, and back; the shape fixes its length.
+struct RowShape {
+  std::size_t parameters, disks, basins;  ///< basins: at most
+};
+std::vector<double> fit_row(const PositionFit& fit, const RowShape& shape);
+PositionFit fit_of_row(const std::vector<double>& row, const RowShape& shape);
+std::size_t fit_row_size(const RowShape& shape);
 
 /// A parameter that the whole scan shares, fitted before the positions.
 struct SharedValue {

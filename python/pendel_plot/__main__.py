@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import detector, disks, maps, pattern, plan, result, rings, stem
+from . import detector, disks, maps, pattern, plan, profiles, result, rings, stem
 
 
 def position(argument):
@@ -34,6 +34,8 @@ def fit_figures(fit, chosen):
     else:
         yield "positions", maps.lines_figure(fit)
     yield "disks_" + "_".join(map(str, at)), disks.disks_figure(fit, at)
+    for found in fit.profiles:
+        yield "profile_" + found.name.replace(".", "_"), profiles.profile_figure(found, fit.shape)
 
 
 def pattern_figures(found):

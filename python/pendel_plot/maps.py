@@ -9,7 +9,7 @@ from .style import DIVERGING, ERROR, SEQUENTIAL, colours, limits, plt, scale_bar
 PANEL = 2.3  # inches
 
 
-def draw(axes, values, cmap, norm, label, step, unconverged=None):
+def draw(axes, values, cmap, norm, label, step, unconverged=None, changed=None):
     """One map with its colour bar; row 0 on top (lab y points down), column 0 at the left."""
     image = axes.imshow(values, cmap=cmap, norm=norm, interpolation="nearest")
     finite = values[np.isfinite(values)]
@@ -22,6 +22,10 @@ def draw(axes, values, cmap, norm, label, step, unconverged=None):
     if unconverged is not None:
         rows, columns = np.nonzero(unconverged)
         axes.plot(columns, rows, "x", color="black", markersize=3.5, markeredgewidth=0.9)
+    if changed is not None:
+        rows, columns = np.nonzero(changed)
+        axes.plot(columns, rows, "o", color="none", markeredgecolor="black", markersize=4,
+                  markeredgewidth=0.8)
     axes.locator_params(integer=True, nbins=4)
     if step:
         axes.set_xticks([])
@@ -45,6 +49,8 @@ def heading(result):
         text += " (×: not converged)"
     if (result.status == 2).any():
         text += f", {(result.status == 2).sum()} without data (grey)"
+    if result.changed is not None:
+        text += f"; priors changed the basin of {(result.changed == 1).sum()} (○)"
     for p in result.parameters:
         if p.value.values.shape != result.shape and p.value.values.size == 1:
             error = "" if p.error is None else f" ± {p.error.values.item():.2g}"
@@ -57,8 +63,10 @@ def parameter_rows(result):
     rows = []
     for p in of_positions(result):
         value, label = p.value.values, p.value.unit
-        compared = [value] if p.truth is None else [value, p.truth.values]
+        compared = [value] + [other.values for other in (p.truth, p.prior_free) if other is not None]
         row = [(f"{p.name}: fit", value, *colours(*compared), label)]
+        if p.prior_free is not None:
+            row.append((f"{p.name}: without priors", p.prior_free.values, *colours(*compared), label))
         if p.truth is not None:
             row.append((f"{p.name}: truth", p.truth.values, *colours(*compared), label))
             difference = value - p.truth.values
@@ -72,7 +80,8 @@ def parameter_rows(result):
     return rows
 
 
-QUALITY = {"chi2": "χ² / degrees of freedom", "second_basin_ratio": "second best χ² / best χ²"}
+QUALITY = {"chi2": "χ² / degrees of freedom", "second_basin_ratio": "second best χ² / best χ²",
+           "rank": "combinations determined"}
 
 
 def maps_figure(result):
@@ -88,8 +97,9 @@ def maps_figure(result):
                                 figsize=(width * (PANEL + 0.9), len(rows) * (height + 0.45) + 0.3))
     for line, row in zip(grid, rows):
         for axes, (title, values, cmap, norm, label) in zip(line, row):
+            fit = title.endswith(": fit")
             draw(axes, values, cmap, norm, label, result.step,
-                 result.status == 1 if title.endswith(": fit") else None)
+                 result.status == 1 if fit else None, result.changed if fit else None)
             axes.set_title(title)
         for axes in line[len(row):]:
             axes.set_axis_off()

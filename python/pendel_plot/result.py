@@ -73,12 +73,23 @@ def step_of(axis):
 
 @dataclasses.dataclass
 class Parameter:
-    """One fitted parameter; error and truth have the shape of value or are None."""
+    """One fitted parameter; the other arrays have the shape of value or are None."""
 
     name: str
     value: Array
     error: typing.Optional[Array]
     truth: typing.Optional[Array]
+    prior_free: typing.Optional[Array] = None  # beside a value that priors had a part in
+
+
+@dataclasses.dataclass
+class Profile:
+    """χ² against the value of a parameter, all other unknowns fitted, at a few positions."""
+
+    name: str
+    positions: np.ndarray  # (position), counted row by row
+    value: Array  # (position, point)
+    chi2: np.ndarray  # (position, point); NaN beyond the points of a position
 
 
 @dataclasses.dataclass
@@ -90,6 +101,8 @@ class FitResult:
     sigma: typing.Optional[Array]  # of measured; None: counts
     status: np.ndarray  # 0 converged, 1 not converged, 2 no data
     hkl: np.ndarray  # (disk, 3)
+    changed: typing.Optional[np.ndarray]  # 1: priors chose another basin than the data
+    profiles: list
 
     @property
     def shape(self):
@@ -190,15 +203,21 @@ def required(root, names):
 
 def read_fit(root):
     arrays = required(root, ["status", "measured", "fitted", "hkl"])
-    errors, truth = root.get("errors", {}), root.get("truth", {})
+    errors, truth, free = (root.get(name, {}) for name in ("errors", "truth", "prior_free"))
     parameters = [Parameter(name, read_array(root["parameters"], name), read_array(errors, name),
-                            read_array(truth, name)) for name in root["parameters"]]
+                            read_array(truth, name), read_array(free, name))
+                  for name in root["parameters"]]
     quality = {name: read_array(root, name)
-               for name in ("scale", "background", "chi2", "second_basin_ratio")}
+               for name in ("scale", "background", "chi2", "second_basin_ratio", "rank")}
+    changed = read_array(root, "changed_by_neighbours")
+    profiles = []
+    for name in root.get("profile", {}):
+        chi2, value = read_array(root["profile"], name), read_array(root["profile_values"], name)
+        profiles.append(Profile(name, chi2.axes[0][1].astype(int), value, chi2.values))
     return FitResult(
         parameters, {name: array for name, array in quality.items() if array is not None},
         arrays["measured"], arrays["fitted"], read_array(root, "sigma"), arrays["status"].values,
-        arrays["hkl"].values)
+        arrays["hkl"].values, None if changed is None else changed.values, profiles)
 
 
 def read_pattern(root):

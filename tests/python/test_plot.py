@@ -10,8 +10,8 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, detector, disks, maps, pattern, plan, result, rings, stem,
-                         style)
+from pendel_plot import (__main__, detector, disks, maps, pattern, plan, profiles, result, rings,
+                         stem, style)
 
 ROWS, COLUMNS = 6, 8
 
@@ -72,6 +72,25 @@ def write_fit(path, step_A=None):
         array(root, "measured", rng.poisson(mean).astype(float), "counts", axes)
         array(root, "fitted", mean, "counts", axes)
         array(root, "hkl", np.stack([h, k, 0 * h], axis=1))
+
+
+def write_coupled_fit(path):
+    """The same with priors, flagged positions and a profile of two positions."""
+    write_fit(path)
+    with h5py.File(path, "r+") as file:
+        root = file["pendel"]
+        free = root.create_group("prior_free")
+        for name in "beam_tilt_mrad.x", "polarization.PTO.x":
+            array(free, name, 3 * root[f"parameters/{name}/data"][()])
+        changed = np.zeros((ROWS, COLUMNS), np.int32)
+        changed[1, 2] = changed[5, 7] = 1
+        array(root, "changed_by_neighbours", changed)
+        array(root, "rank", np.full((ROWS, COLUMNS), 4, np.int32))
+        values = np.array([np.linspace(-5, 5, 11), np.linspace(-5, 5, 11)])
+        chi2 = 40 + (values - 1) ** 2 / 0.5
+        chi2[1, -1] = np.nan
+        array(root.create_group("profile"), "beam_tilt_mrad.x", chi2, "", [("position", 20, "")])
+        array(root.create_group("profile_values"), "beam_tilt_mrad.x", values, "mrad")
 
 
 def write_list(path):
@@ -202,6 +221,35 @@ class Plot(unittest.TestCase):
             names, ["fit_maps.png", "fit_polarization_PTO.png", "fit_disks_3_5.png"])
         for name in names:
             self.assertGreater((self.folder / "figures" / name).stat().st_size, 5000)
+
+    def test_priors_stand_beside_the_map_without_them(self):
+        write_coupled_fit(self.file)
+        found = result.read(self.file)
+        figure = maps.maps_figure(found)
+        panels = {axes.get_title(): axes for axes in figure.axes if axes.images}
+        with_priors = panels["polarization.PTO.x: fit"].images[0]
+        without = panels["polarization.PTO.x: without priors"].images[0]
+        self.assertEqual(with_priors.get_clim(), without.get_clim())
+        self.assertNotIn("polarization.PTO.y: without priors", panels)
+        self.assertIn("combinations determined", panels)
+        self.assertIn("priors changed the basin of 2 (○)", figure._suptitle.get_text())
+        circles = [line for line in panels["polarization.PTO.x: fit"].lines
+                   if line.get_marker() == "o"]
+        self.assertEqual(list(zip(*circles[0].get_data())), [(2, 1), (7, 5)])
+
+    def test_profiles(self):
+        write_coupled_fit(self.file)
+        status, out, err = run(self.file, "-o", self.folder)
+        self.assertEqual(status, 0, err)
+        self.assertIn("fit_profile_beam_tilt_mrad_x.png", out)
+        found = result.read(self.file)
+        figure = profiles.profile_figure(found.profiles[0], found.shape)
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        self.assertEqual([title for title in titles if title],
+                         ["position 0, 0", "position 2, 4"])  # 0 and 20 of rows of 8
+        x, y = figure.axes[1].lines[0].get_data()
+        np.testing.assert_allclose(y, (x - 1) ** 2 / 0.5)  # from the least upwards
+        self.assertEqual(figure.axes[2].get_xlabel(), "beam_tilt_mrad.x (mrad)")
 
     def test_arrows_point_along_lab_x_and_lab_y_down(self):
         x, y = np.full((4, 4), 1.0), np.full((4, 4), 0.5)
