@@ -22,6 +22,7 @@ constexpr double elsewhere = 0.05;  // of the ranges: a neighbour's solution tha
 constexpr int most_rounds = 3;      // of starts from neighbours
 constexpr int most_iterations = 50;
 constexpr double small_step = 0.01;  // standard deviations, of any unknown
+constexpr double small_gain = 1e-6;  // of the energy, per position
 
 struct RowOfPrior {
   int prior;
@@ -364,7 +365,7 @@ class JointStep {
   Eigen::VectorXd gradient_, diagonal_, moves_;
 };
 
-/// Lowers the energy until steps are small against the error bars.
+/// Lowers the energy until steps are small against the error bars, or no longer change it.
 void polish(const Problem& p, const std::vector<int>& free, Point& at, Coupling& result) {
   evaluate(p, free, at);
   JointStep joint(p, free);
@@ -383,7 +384,10 @@ void polish(const Problem& p, const std::vector<int>& free, Point& at, Coupling&
       joint.move(next, step);
       evaluate(p, free, next);
       lower = next.energy <= at.energy;
-      if (lower) at = std::move(next);
+      if (lower) {
+        result.converged = at.energy - next.energy < small_gain * double(p.positions());
+        at = std::move(next);
+      }
       damping = lower ? damping / 10 : std::max(10 * damping, 1e-3);
     }
     if (!lower) break;
