@@ -131,10 +131,12 @@ BOOST_AUTO_TEST_CASE(a_linear_model_has_the_closed_form) {
     for (int k = 0; k < 2; ++k) {
       const double sigma = std::sqrt(covariance(2 * i + k, 2 * i + k));
       BOOST_TEST(std::abs(coupled.fits[i].solution.values[k] - expected[2 * i + k]) < 0.02 * sigma);
-      // the stated error bar: at most what the data alone give, at least the exact one
+      // The stated error bar: at most what the data alone give, at least the exact one. It leaves
+      // out what comes from beyond the neighbours; these priors are two to four times stronger than
+      // a position's own data, so that this is much.
       const double stated = std::sqrt(coupled.fits[i].covariance(k, k));
       BOOST_TEST(stated >= sigma * (1 - 1e-9));
-      BOOST_TEST(stated <= 1.35 * sigma);
+      BOOST_TEST(stated <= 1.5 * sigma);
       BOOST_TEST(stated <= std::sqrt(alone[i].covariance(k, k)) * (1 + 1e-9));
     }
 }
