@@ -141,24 +141,23 @@ void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& 
 
 namespace {
 
-void real_gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double beta,
-               double* C) {
+void real_gemm(const double* A, Eigen::Index rows, const double* B, Eigen::Index inner,
+               Eigen::Index columns, double beta, double* C) {
   one_blas_thread();
-  if (A.size() == 0 || columns == 0) return;
-  const int rows = int(A.rows()), inner = int(A.cols());
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, rows, int(columns), inner, 1, A.data(),
-              rows, B, inner, beta, C, rows);
+  if (rows == 0 || inner == 0 || columns == 0) return;
+  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, int(rows), int(columns), int(inner), 1, A,
+              int(rows), B, int(inner), beta, C, int(rows));
 }
 
 }  // namespace
 
 void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C, double beta) {
   if (beta == 0) C.resize(A.rows(), B.cols());
-  real_gemm(A, B.data(), B.cols(), beta, C.data());
+  real_gemm(A.data(), A.rows(), B.data(), B.rows(), B.cols(), beta, C.data());
 }
 
-void gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double* C) {
-  real_gemm(A, B, columns, 0, C);
+void gemm(const double* A, Eigen::Index rows, const Eigen::MatrixXd& B, double* C) {
+  real_gemm(A, rows, B.data(), B.rows(), B.cols(), 0, C);
 }
 
 }  // namespace pendel

@@ -39,7 +39,7 @@ void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& 
 
 /// C = A B + beta C by BLAS.
 void gemm(const Eigen::MatrixXd& A, const Eigen::MatrixXd& B, Eigen::MatrixXd& C, double beta = 0);
-/// C = A B with B (A.cols(), columns) and C (A.rows(), columns) where they lie, column by column.
-void gemm(const Eigen::MatrixXd& A, const double* B, Eigen::Index columns, double* C);
+/// C = A B with A (rows, B.rows()) and C (rows, B.cols()) where they lie, column by column.
+void gemm(const double* A, Eigen::Index rows, const Eigen::MatrixXd& B, double* C);
 
 }  // namespace pendel

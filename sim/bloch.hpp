@@ -6,8 +6,6 @@
 // relative to the incident wave continued as in vacuum: refraction multiplies a layer by
 // exp(2πi (K_n − k0_n) t).
 #pragma once
-#include <functional>
-
 #include "sim/beams.hpp"
 #include "sim/bloch_layer.hpp"
 #include "sim/exit_wave.hpp"
@@ -29,7 +27,8 @@ enum class BlochMethod { automatic, eigen, exponential };
 
 struct SeriesOptions {
   BlochMethod method = BlochMethod::automatic;
-  bool symmetry = true;   ///< directions that the crystal's symmetry relates are computed once
+  /// Directions that the crystal's symmetry relates are computed once, couplings by parity.
+  bool symmetry = true;
   double memory_MB = 32;  ///< bound on the amplitudes a thread holds; below it blocks shrink
 };
 
@@ -41,11 +40,6 @@ struct SeriesReport {
   double eigen_directions = 0;  ///< how many of `directions` went by eigen-decomposition
   double flop = 0;              ///< of the exponentials' matrix products
 };
-
-/// Takes the amplitudes psi (beams, directions.size()) of thickness number `thickness` for the
-/// incident directions listed by number.
-using SeriesSink = std::function<void(
-    std::size_t thickness, const std::vector<std::size_t>& directions, const MatrixXcd& psi)>;
 
 class Bloch {
  public:

@@ -91,16 +91,16 @@ double eigen_cost(double N, bool is_real, bool loss, double thicknesses) {
   const double decomposition = loss ? 1300 + 2.5 * N : is_real ? 140 : 240 + 0.5 * N;
   return (decomposition + thicknesses) * N * N;
 }
-double exponential_cost(double N, bool real_vectors, double terms, double thicknesses) {
-  const double product = real_vectors ? 0.08 : 0.24;
-  return terms * (product * N * N + (12 + 0.5 * thicknesses) * N);
+double exponential_cost(double N, bool real_vectors, double flop, double terms,
+                        double thicknesses) {
+  return terms * ((real_vectors ? 1 : 3) * 0.04 * flop + (12 + 0.5 * thicknesses) * N);
 }
 
 /// One crystal of the specimen, on the beams reached, in their gauge.
 struct CrystalPart {
   double U_0 = 0;  // refraction
   MatrixXcd U;     // couplings
-  std::optional<CouplingBlock> block;
+  std::optional<CouplingBlocks> blocks;
   std::pair<double, double> loss = {0, 0};  // extreme eigenvalues of the absorptive couplings
   double norm = 0;                          // of the off-diagonal couplings: a bound
 };
@@ -113,27 +113,34 @@ struct BlockWaves {
   Spectrum spectrum;  // if wanted
 };
 
+/// g_n of every beam [1/Å], and whether any is not 0.
+VectorXd along_normal(const State& state, const ReachedBeams& reached) {
+  const Vec3 normal = state.surface_normal.normalized();
+  VectorXd g_n(reached.g.size());
+  for (std::size_t g = 0; g < reached.g.size(); ++g) g_n[Index(g)] = reached.g[g].dot(normal);
+  return g_n;
+}
+bool inclined(const VectorXd& g_n) { return g_n.cwiseAbs().maxCoeff() > 1e-11; }
+
 BlockWaves block_waves(const State& state, const CrystalPart& crystal, const ReachedBeams& reached,
                        const std::vector<Vec2>& tilts) {
-  const Vec3 normal = state.surface_normal.normalized();
   const Index n = Index(reached.g.size()), m = Index(tilts.size());
   BlockWaves result;
   for (const Vec2& tilt : tilts) result.wave.push_back(incident_wave(state, tilt, crystal.U_0));
   result.K = result.wave[0].K_n;
   result.block.diagonal.resize(n, m);
   result.block.factor.resize(m);
-  VectorXd g_n(n);
-  for (Index g = 0; g < n; ++g) g_n[g] = reached.g[g].dot(normal);
-  const bool inclined = g_n.cwiseAbs().maxCoeff() > 1e-12 * result.K;
-  if (inclined) result.block.scale.resize(n, m);
+  const VectorXd g_n = along_normal(state, reached);
+  const bool scaled = inclined(g_n);
+  if (scaled) result.block.scale.resize(n, m);
   for (Index d = 0; d < m; ++d) {
     const IncidentWave& wave = result.wave[d];
     for (Index g = 0; g < n; ++g) {
-      const double share = result.K / (wave.K_n + (inclined ? g_n[g] : 0));
+      const double share = result.K / (wave.K_n + (scaled ? g_n[g] : 0));
       result.block.diagonal(g, d) = excitation(wave, reached.g[g]) * share;
-      if (inclined) result.block.scale(g, d) = std::sqrt(share);
+      if (scaled) result.block.scale(g, d) = std::sqrt(share);
     }
-    result.block.factor[d] = inclined ? 1 : result.K / wave.K_n;
+    result.block.factor[d] = scaled ? 1 : result.K / wave.K_n;
   }
   return result;
 }
@@ -160,11 +167,10 @@ Spectrum block_spectrum(const State& state, const CrystalPart& crystal, const Re
     U = 0.5 * (crystal.U + crystal.U.adjoint());
   // in units of the block's K
   const double unit = waves.K / at_corner.K;
-  const bool inclined = waves.block.scale.size() > 0;
   at_corner.block.diagonal *= unit;
   double scale_change = 0;  // relative, of what multiplies the couplings
   VectorXd scale = VectorXd::Ones(U.rows());
-  if (inclined) {
+  if (waves.block.scale.size() > 0) {
     scale = waves.block.scale.col(0);
     scale_change = 2 * (waves.block.scale.array().colwise() / scale.array() - 1).abs().maxCoeff();
   } else {
@@ -243,6 +249,9 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     reached = reached_beams(beams_, hermitian, zero_beam_, state.surface_normal, options.symmetry);
   }
   const Index n = Index(reached.kept.size());
+  // Where beams leave the plane of the surface, the couplings' scale differs within an orbit.
+  const ParityBasis basis =
+      inclined(along_normal(state, reached)) ? ParityBasis(n) : ParityBasis(reached);
   for (std::size_t i = 0; i < used.size(); ++i) {
     CrystalPart& crystal = crystals[used[i]];
     MatrixXcd U(n, n), loss(n, n);
@@ -260,7 +269,7 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     if (absorbing) crystal.loss = extreme_eigenvalues(loss, VectorXd::Zero(n));
     crystal.norm = U.cwiseAbs().rowwise().sum().maxCoeff();
     crystal.U = U + complex(0, 1) * loss;
-    crystal.block.emplace(crystal.U, reached.is_real && !absorbing);
+    crystal.blocks.emplace(crystal.U, basis, reached.is_real && !absorbing);
   }
 
   std::vector<double> ascending = thicknesses;
@@ -299,9 +308,10 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
         terms += once * starts * (l > 0 && !absorbing && reached.is_real ? 2 : 1);
         ways += l >= layer ? double(T) : 1;
       }
-      by_eigen[c] = options.method != BlochMethod::exponential &&
-                    eigen_cost(double(n), reached.is_real, absorbing, ways) <
-                        exponential_cost(double(n), reached.is_real && !absorbing, terms, ways);
+      by_eigen[c] =
+          options.method != BlochMethod::exponential &&
+          eigen_cost(double(n), reached.is_real, absorbing, ways) <
+              exponential_cost(double(n), reached.is_real && !absorbing, basis.flop(), terms, ways);
     }
     std::vector<std::vector<EigenDecomposition>> eigen(crystals.size());
     for (int c : used)
@@ -326,11 +336,8 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
       std::vector<double> tau;
       for (double thickness : t) tau.push_back(electron::pi * thickness / waves[c].K);
       if (!by_eigen[c]) {
-        long columns = 0;
-        auto result =
-            exponentials(*crystals[c].block, waves[c].block, waves[c].spectrum, psi, tau, &columns);
-        work[number].flop += 2.0 * double(n) * double(n) * double(columns);
-        return result;
+        return exponentials(*crystals[c].blocks, waves[c].block, waves[c].spectrum, psi, tau,
+                            &work[number].flop);
       }
       std::vector<MatrixXcd> result(t.size(), MatrixXcd(n, count));
       for (long d = 0; d < count; ++d) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <type_traits>
 
 #include "core/clones.hpp"
 #include "core/error.hpp"
@@ -18,6 +19,9 @@ namespace {
 
 // Polynomials that are summed in one go, so that sums are read and written seldom.
 constexpr int chunk = 8;
+// What an expansion takes in all; a step touches a third of it, which fits a common second-level
+// cache. More directions at once make faster products: measured, it matters little.
+constexpr double cache_bytes = 2e6;
 // Terms of the series below this are left out.
 constexpr double truncation = 1e-13;
 // How far a polynomial may grow where losses take the spectrum off the real line: rounding errors
@@ -48,33 +52,48 @@ std::vector<double> bessel_j(double x, int count) {
   return J;
 }
 
-/// next = 2/ρ (factor product + (D−c) current) − previous, one direction; T_1 from T_0 without the
-/// 2 and with previous = 0 (which `two` and `minus` say).
-PENDEL_CLONES void advance(const double* product, const double* diagonal, const double* current,
-                           const double* previous, double factor, double center, double two,
-                           double minus, Index n, double* next) {
-  const double a = two * factor;
-  for (Index i = 0; i < n; ++i)
-    next[i] = a * product[i] + two * (diagonal[i] - center) * current[i] - minus * previous[i];
+/// next = a factor product − minus previous: the couplings' part of a step, one combination of
+/// beams for all directions.
+PENDEL_CLONES void couple(const double* product, const double* factor, const double* previous,
+                          double a, double minus, Index m, double* next) {
+  for (Index d = 0; d < m; ++d) next[d] = a * factor[d] * product[d] - minus * previous[d];
 }
 
-/// The same with complex polynomials and centre: products are of real·re, imaginary·im,
-/// sum·(re+im).
-PENDEL_CLONES void advance_complex(const double* rr, const double* ii, const double* ss,
-                                   const double* diagonal, const double* re, const double* im,
-                                   const double* previous_re, const double* previous_im,
-                                   double factor, double center, double loss, double two,
-                                   double minus, Index n, double* next_re, double* next_im,
-                                   double* next_sum) {
-  const double a = two * factor, b = two * loss;
-  for (Index i = 0; i < n; ++i) {
-    const double d = two * (diagonal[i] - center);
-    const double x = a * (rr[i] - ii[i]) + d * re[i] + b * im[i] - minus * previous_re[i];
-    const double y = a * (ss[i] - rr[i] - ii[i]) + d * im[i] - b * re[i] - minus * previous_im[i];
-    next_re[i] = x;
-    next_im[i] = y;
-    next_sum[i] = x + y;
+/// The same with complex polynomials and couplings, and a loss b in the centre: products are of
+/// real·re, imaginary·im, sum·(re+im).
+PENDEL_CLONES void couple_complex(const double* rr, const double* ii, const double* ss,
+                                  const double* factor, const double* re, const double* im,
+                                  const double* previous_re, const double* previous_im, double a,
+                                  double b, double minus, Index m, double* next_re,
+                                  double* next_im) {
+  for (Index d = 0; d < m; ++d) {
+    const double f = a * factor[d];
+    next_re[d] = f * (rr[d] - ii[d]) + b * im[d] - minus * previous_re[d];
+    next_im[d] = f * (ss[d] - rr[d] - ii[d]) - b * re[d] - minus * previous_im[d];
   }
+}
+
+/// What a diagonal matrix mixes into one combination: columns of D and of the polynomial.
+struct Mixed {
+  std::array<const double*, 4> D, x;
+  std::size_t count = 0;
+};
+
+/// next += a Σ D x, the diagonal's part of a step.
+PENDEL_CLONES void mix(const Mixed& from, double a, Index m, double* next) {
+  const auto& [D, x, count] = from;
+  if (count == 4) {
+    for (Index d = 0; d < m; ++d)
+      next[d] +=
+          a * (D[0][d] * x[0][d] + D[1][d] * x[1][d] + D[2][d] * x[2][d] + D[3][d] * x[3][d]);
+    return;
+  }
+  for (std::size_t j = 0; j < count; ++j)
+    for (Index d = 0; d < m; ++d) next[d] += a * D[j][d] * x[j][d];
+}
+
+PENDEL_CLONES void sums(const double* x, const double* y, Index n, double* sum) {
+  for (Index i = 0; i < n; ++i) sum[i] = x[i] + y[i];
 }
 
 /// sum += Σ_k c[k] T_k over the even and the odd polynomials of a chunk.
@@ -85,10 +104,6 @@ PENDEL_CLONES void accumulate(const std::array<const double*, chunk>& T,
     even[i] += c[0] * T[0][i] + c[2] * T[2][i] + c[4] * T[4][i] + c[6] * T[6][i];
     odd[i] += c[1] * T[1][i] + c[3] * T[3][i] + c[5] * T[5][i] + c[7] * T[7][i];
   }
-}
-
-PENDEL_CLONES void scale_into(const double* x, const double* s, Index n, double* y) {
-  for (Index i = 0; i < n; ++i) y[i] = x[i] * s[i];
 }
 
 /// The series' interval and how its polynomials grow off the real line.
@@ -124,39 +139,47 @@ std::vector<double> coefficients(const Interval& interval, double tau) {
   return c;
 }
 
-/// One expansion, from one ψ to several τ. Real couplings act on real vectors, so that the real and
-/// the imaginary part of ψ are two columns; else re, im and their sum.
+/// One expansion, from one ψ to several τ, of some directions of a block. Arrays are
+/// (directions, combinations of beams), real and imaginary parts side by side. Real couplings act
+/// on real vectors, so that the parts of ψ go separately, and only those that are not 0.
 class Expansion {
  public:
-  Expansion(const CouplingBlock& couplings, const DirectionBlock& block, const Interval& interval)
+  Expansion(const CouplingBlocks& couplings, const DirectionBlock& block, Index first, Index count,
+            const Interval& interval)
       : U_(couplings),
-        block_(block),
         interval_(interval),
-        n_(couplings.size()),
-        m_(block.diagonal.cols()) {}
+        n_(couplings.basis.size()),
+        m_(count),
+        D_(couplings.basis.mixing(block.diagonal.middleCols(first, count))),
+        factor_(block.factor.segment(first, count)) {
+    std::vector<bool> centred(std::size_t(n_), false);  // partners of an orbit share a column
+    for (Index c = 0; c < n_; ++c) {
+      const Index own = U_.basis.partners(c)[0].column;
+      if (!centred[own]) D_.col(own).array() -= interval.center;
+      centred[own] = true;
+    }
+    D_ /= interval.rho;
+    if (block.scale.size() > 0) scale_ = block.scale.middleCols(first, count).transpose();
+  }
 
   std::vector<MatrixXcd> operator()(const MatrixXcd& psi, const std::vector<double>& tau) {
-    const bool is_real = U_.imaginary.size() == 0;
-    // columns: re (m), im (m), re + im (m); real couplings: only those that are not 0
-    const bool has_imaginary = !is_real || psi.imag().cwiseAbs().maxCoeff() > 0;
-    const Index parts = is_real ? (has_imaginary ? 2 : 1) : 3;
+    const bool complex_couplings = !U_.imaginary.empty();
+    parts_ = complex_couplings || psi.imag().cwiseAbs().maxCoeff() > 0 ? 2 : 1;
     std::vector<std::vector<double>> c;
     std::size_t terms = 0;
     for (double t : tau) {
       c.push_back(coefficients(interval_, t));
       terms = std::max(terms, c.back().size());
     }
-    const Index columns = parts * m_, summed = std::min<Index>(parts, 2) * m_;
-    std::vector<MatrixXd> even(tau.size(), MatrixXd::Zero(n_, summed)), odd = even;
-    for (MatrixXd& T : ring_) T.resize(n_, columns);
-    product_.resize(n_, columns);
+    std::vector<MatrixXd> even(tau.size(), MatrixXd::Zero(m_, parts_ * n_)), odd = even;
+    for (MatrixXd& T : ring_) T.resize(m_, parts_ * n_);
+    product_.resize(m_, (complex_couplings ? 3 : parts_) * n_);
 
-    ring_[0].leftCols(m_) = psi.real();
-    if (parts > 1) ring_[0].middleCols(m_, m_) = psi.imag();
-    if (parts > 2) ring_[0].rightCols(m_) = psi.real() + psi.imag();
-    const double first = ring_[0].leftCols(summed).squaredNorm();
+    ring_[0].leftCols(n_) = U_.basis.combine(psi.real());
+    if (parts_ > 1) ring_[0].rightCols(n_) = U_.basis.combine(psi.imag());
+    const double first = ring_[0].squaredNorm();
     for (std::size_t n = 0; n < terms; ++n) {
-      if (n > 0) step(n, is_real, parts);
+      if (n > 0) step(n);
       if (n % chunk != chunk - 1 && n + 1 < terms) continue;
       const std::size_t begin = n - n % chunk;
       for (std::size_t k = 0; k < tau.size(); ++k) {
@@ -168,10 +191,10 @@ class Expansion {
           T[j] = ring_[term % ring_.size()].data();
           if (begin + j <= n && begin + j < c[k].size()) weight[j] = c[k][begin + j];
         }
-        accumulate(T, weight, n_ * summed, even[k].data(), odd[k].data());
+        accumulate(T, weight, m_ * parts_ * n_, even[k].data(), odd[k].data());
       }
     }
-    const double last = ring_[(terms - 1) % ring_.size()].leftCols(summed).squaredNorm();
+    const double last = ring_[(terms - 1) % ring_.size()].squaredNorm();
     const double bound = 2 * std::exp(interval_.log_growth * double(terms));
     if (!(last <= bound * bound * first))
       throw Error(ErrorKind::numerical, "the polynomials of a matrix exponential grew by " +
@@ -184,100 +207,126 @@ class Expansion {
       // e^{iτ(center + i loss)} Σ_even + i Σ_odd
       const complex common = std::exp(complex(-tau[k] * interval_.loss, tau[k] * interval_.center));
       result[k].resize(n_, m_);
-      if (parts == 1) {
-        result[k].real() = even[k];
-        result[k].imag() = odd[k];
-      } else {
-        result[k].real() = even[k].leftCols(m_) - odd[k].rightCols(m_);
-        result[k].imag() = even[k].rightCols(m_) + odd[k].leftCols(m_);
+      result[k].real() = U_.basis.beams(even[k].leftCols(n_));
+      result[k].imag() = U_.basis.beams(odd[k].leftCols(n_));
+      if (parts_ > 1) {
+        result[k].real() -= U_.basis.beams(odd[k].rightCols(n_));
+        result[k].imag() += U_.basis.beams(even[k].rightCols(n_));
       }
       result[k] *= common;
     }
     return result;
   }
 
-  long columns() const { return multiplied_; }
+  double flop() const { return flop_; }
 
  private:
-  void step(std::size_t n, bool is_real, Index parts) {
+  /// x (directions, combinations) times blocks of couplings.
+  void multiply(const double* x, const std::vector<MatrixXd>& blocks, double* product) {
+    for (std::size_t k = 0; k < blocks.size(); ++k) {
+      const Index offset = U_.basis.first(int(k)) * m_;
+      gemm(x + offset, m_, blocks[k], product + offset);
+    }
+    flop_ += U_.basis.flop() * double(m_);
+  }
+
+  void step(std::size_t n) {
     const MatrixXd& current = ring_[(n - 1) % ring_.size()];
     const MatrixXd& previous = ring_[(n < 2 ? n - 1 : n - 2) % ring_.size()];
     MatrixXd& next = ring_[n % ring_.size()];
-    const bool inclined = block_.scale.size() > 0;
-    multiplied_ += parts * m_;
-    const MatrixXd* source = &current;
+    const bool inclined = scale_.size() > 0, complex_couplings = !U_.imaginary.empty();
+    const Index part = m_ * n_;
+    const double* source = current.data();
     if (inclined) {
-      scaled_.resize(n_, current.cols());
-      for (Index part = 0; part < parts; ++part)
-        scale_into(current.col(part * m_).data(), block_.scale.data(), n_ * m_,
-                   scaled_.col(part * m_).data());
-      source = &scaled_;
+      scaled_.resize(m_, parts_ * n_);
+      for (Index p = 0; p < parts_; ++p)
+        scaled_.middleCols(p * n_, n_) = current.middleCols(p * n_, n_).cwiseProduct(scale_);
+      source = scaled_.data();
     }
-    if (is_real) {
-      gemm(U_.real, source->data(), source->cols(), product_.data());
+    if (complex_couplings) {
+      sum_.resize(m_, n_);
+      sums(source, source + part, part, sum_.data());
+      multiply(source, U_.real, product_.data());
+      multiply(source + part, U_.imaginary, product_.data() + part);
+      multiply(sum_.data(), U_.sum, product_.data() + 2 * part);
     } else {
-      gemm(U_.real, source->data(), m_, product_.data());
-      gemm(U_.imaginary, source->col(m_).data(), m_, product_.col(m_).data());
-      gemm(U_.sum, source->col(2 * m_).data(), m_, product_.col(2 * m_).data());
+      for (Index p = 0; p < parts_; ++p)
+        multiply(source + p * part, U_.real, product_.data() + p * part);
     }
     if (inclined)
-      for (Index part = 0; part < parts; ++part)
-        scale_into(product_.col(part * m_).data(), block_.scale.data(), n_ * m_,
-                   product_.col(part * m_).data());
-    const double two = (n == 1 ? 1 : 2) / interval_.rho, minus = n == 1 ? 0 : 1;
-    for (Index d = 0; d < m_; ++d) {
-      const double* D = block_.diagonal.col(d).data();
-      const double factor = block_.factor[d];
-      if (is_real) {
-        for (Index part = 0; part < parts; ++part) {
-          const Index column = part * m_ + d;
-          advance(product_.col(column).data(), D, current.col(column).data(),
-                  previous.col(column).data(), factor, interval_.center, two, minus, n_,
-                  next.col(column).data());
-        }
+      for (Index p = 0; p < product_.cols() / n_; ++p)
+        product_.middleCols(p * n_, n_).array() *= scale_.array();
+    const double two = n == 1 ? 1 : 2, minus = n == 1 ? 0 : 1, a = two / interval_.rho;
+    for (Index c = 0; c < n_; ++c) {
+      const Index at = c * m_;
+      if (complex_couplings) {
+        const double* P = product_.data() + at;
+        couple_complex(P, P + part, P + 2 * part, factor_.data(), current.data() + at,
+                       current.data() + part + at, previous.data() + at,
+                       previous.data() + part + at, a, a * interval_.loss, minus, m_,
+                       next.data() + at, next.data() + part + at);
       } else {
-        advance_complex(
-            product_.col(d).data(), product_.col(m_ + d).data(), product_.col(2 * m_ + d).data(), D,
-            current.col(d).data(), current.col(m_ + d).data(), previous.col(d).data(),
-            previous.col(m_ + d).data(), factor, interval_.center, interval_.loss, two, minus, n_,
-            next.col(d).data(), next.col(m_ + d).data(), next.col(2 * m_ + d).data());
+        for (Index p = 0; p < parts_ * part; p += part)
+          couple(product_.data() + p + at, factor_.data(), previous.data() + p + at, a, minus, m_,
+                 next.data() + p + at);
+      }
+      for (Index p = 0; p < parts_ * part; p += part) {
+        Mixed from;
+        for (const ParityBasis::Partner& partner : U_.basis.partners(c)) {
+          from.D[from.count] = D_.col(partner.column).data();
+          from.x[from.count++] = current.data() + p + partner.combination * m_;
+        }
+        mix(from, two, m_, next.data() + p + at);
       }
     }
   }
 
-  const CouplingBlock& U_;
-  const DirectionBlock& block_;
+  const CouplingBlocks& U_;
   const Interval& interval_;
-  Index n_, m_;
-  long multiplied_ = 0;
+  Index n_, m_, parts_ = 2;
+  MatrixXd D_;  // (D − center)/ρ
+  VectorXd factor_;
+  MatrixXd scale_;
+  double flop_ = 0;
   std::array<MatrixXd, chunk + 2> ring_;  // polynomial n stands in n % size
-  MatrixXd product_, scaled_;
+  MatrixXd product_, scaled_, sum_;
 };
 
 }  // namespace
 
-CouplingBlock::CouplingBlock(const MatrixXcd& U, bool is_real) : real(U.real()) {
-  if (is_real) return;
-  imaginary = U.imag();
-  sum = real + imaginary;
+CouplingBlocks::CouplingBlocks(const MatrixXcd& U, ParityBasis of, bool is_real)
+    : basis(std::move(of)) {
+  for (int k = 0; k < basis.blocks(); ++k) {
+    real.push_back(basis.block(U.real(), k).transpose());
+    if (is_real) continue;
+    imaginary.push_back(basis.block(U.imag(), k).transpose());
+    sum.push_back(real.back() + imaginary.back());
+  }
 }
 
 int chebyshev_terms(double x) { return int(x + 9 * std::cbrt(x)) + 16; }
 
-std::pair<double, double> extreme_eigenvalues(const MatrixXcd& matrix, const VectorXd& diagonal) {
+namespace {
+
+/// Real matrices in real arithmetic.
+template <class Scalar>
+std::pair<double, double> lanczos(const Eigen::Matrix<Scalar, -1, -1>& matrix,
+                                  const VectorXd& diagonal) {
+  using Vector = Eigen::Matrix<Scalar, -1, 1>;
   const Index n = matrix.rows();
   const int most = int(std::min<Index>(n, 40));
   // Any vector with a part in every eigenvector will do; the same one in every run.
-  VectorXcd v(n), before = VectorXcd::Zero(n);
-  for (Index i = 0; i < n; ++i)
-    v[i] = complex(1 + 0.3 * std::sin(3.7 * double(i)), std::cos(2.3 * double(i)));
+  Vector v(n), before = Vector::Zero(n);
+  for (Index i = 0; i < n; ++i) {
+    v[i] = 1 + 0.3 * std::sin(3.7 * double(i));
+    if constexpr (!std::is_same_v<Scalar, double>) v[i] += complex(0, std::cos(2.3 * double(i)));
+  }
   v.normalize();
   std::vector<double> alpha, beta;
   for (int k = 0; k < most; ++k) {
-    VectorXcd w = matrix * v + diagonal.cwiseProduct(v.real()).cast<complex>() +
-                  complex(0, 1) * diagonal.cwiseProduct(v.imag());
+    Vector w = matrix * v + diagonal.cast<Scalar>().cwiseProduct(v);
     if (k > 0) w -= beta.back() * before;
-    alpha.push_back(v.dot(w).real());
+    alpha.push_back(std::real(v.dot(w)));
     w -= alpha.back() * v;
     beta.push_back(w.norm());
     if (beta.back() < 1e-12 * std::abs(alpha[0])) break;
@@ -295,18 +344,24 @@ std::pair<double, double> extreme_eigenvalues(const MatrixXcd& matrix, const Vec
   return {eigen.values[0].real() - residual(0), eigen.values[k - 1].real() + residual(k - 1)};
 }
 
-std::vector<MatrixXcd> exponentials(const CouplingBlock& couplings, const DirectionBlock& block,
-                                    const Spectrum& spectrum, const MatrixXcd& psi,
-                                    const std::vector<double>& tau, long* columns) {
-  const Interval interval(spectrum);
-  Expansion expand(couplings, block, interval);
+}  // namespace
+
+std::pair<double, double> extreme_eigenvalues(const MatrixXcd& matrix, const VectorXd& diagonal) {
+  if (matrix.imag().isZero(0)) return lanczos<double>(matrix.real(), diagonal);
+  return lanczos<complex>(matrix, diagonal);
+}
+
+namespace {
+
+/// All τ, for the directions of `expand`: as many τ as one expansion reaches, from the last one of
+/// the expansion before.
+std::vector<MatrixXcd> some_directions(Expansion& expand, const Interval& interval, MatrixXcd start,
+                                       const std::vector<double>& tau) {
   const double longest =
       interval.log_growth > 0
           ? std::max(log_growth_allowed / interval.log_growth, 10.0) / interval.rho
           : INFINITY;
-  // As many τ as one expansion reaches, from the last one of the expansion before.
   std::vector<MatrixXcd> result;
-  MatrixXcd start = psi;
   double at = 0;
   while (result.size() < tau.size()) {
     std::vector<double> steps;
@@ -321,7 +376,27 @@ std::vector<MatrixXcd> exponentials(const CouplingBlock& couplings, const Direct
     for (MatrixXcd& wave : expand(start, steps)) result.push_back(std::move(wave));
     if (result.size() < tau.size()) start = result.back();
   }
-  if (columns) *columns += expand.columns();
+  return result;
+}
+
+}  // namespace
+
+std::vector<MatrixXcd> exponentials(const CouplingBlocks& couplings, const DirectionBlock& block,
+                                    const Spectrum& spectrum, const MatrixXcd& psi,
+                                    const std::vector<double>& tau, double* flop) {
+  const Interval interval(spectrum);
+  const Index n = psi.rows();
+  // Directions go together that fill the nearest large cache.
+  const double bytes = 8.0 * double(n) * double(2 * (chunk + 2) + 5 + 4 * tau.size());
+  const Index together = std::clamp(Index(cache_bytes / bytes) / 8 * 8, Index(16), Index(64));
+  std::vector<MatrixXcd> result(tau.size(), MatrixXcd(n, psi.cols()));
+  for (Index first = 0; first < psi.cols(); first += together) {
+    const Index count = std::min(together, psi.cols() - first);
+    Expansion expand(couplings, block, first, count, interval);
+    const auto part = some_directions(expand, interval, psi.middleCols(first, count), tau);
+    for (std::size_t k = 0; k < tau.size(); ++k) result[k].middleCols(first, count) = part[k];
+    if (flop) *flop += expand.flop();
+  }
   return result;
 }
 

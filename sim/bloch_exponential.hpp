@@ -7,14 +7,18 @@
 #include <vector>
 
 #include "core/decomposition.hpp"
+#include "sim/bloch_parity.hpp"
 
 namespace pendel {
 
-/// U = real + i imaginary; imaginary empty where U is real.
-struct CouplingBlock {
-  Eigen::MatrixXd real, imaginary, sum;  // sum = real + imaginary: three products make one
-  explicit CouplingBlock(const MatrixXcd& U, bool is_real);
-  Eigen::Index size() const { return real.rows(); }
+/// U = real + i imaginary among combinations of beams, transposed; imaginary and sum empty where U
+/// is real.
+struct CouplingBlocks {
+  ParityBasis basis;
+  std::vector<Eigen::MatrixXd> real, imaginary;  // per block of the basis
+  std::vector<Eigen::MatrixXd> sum;  // real + imaginary: three products make a complex one
+  /// U (beams, beams). Where the directions have a `scale`, every beam must stand by itself.
+  CouplingBlocks(const MatrixXcd& U, ParityBasis basis, bool is_real);
 };
 
 /// The directions of one block. S_d is a number per direction (scale empty), its square `factor`,
@@ -38,11 +42,11 @@ std::pair<double, double> extreme_eigenvalues(const MatrixXcd& matrix,
                                               const Eigen::VectorXd& diagonal);
 
 /// exp(iτ_k M) psi for each τ_k >= 0, ascending; each (beams, directions), to 1e-11 or better.
-/// Error (numerical) if the bounds do not hold. Adds to `columns` the columns that real matrices of
-/// the couplings' size were multiplied with, if wanted.
-std::vector<MatrixXcd> exponentials(const CouplingBlock& couplings, const DirectionBlock& block,
+/// Error (numerical) if the bounds do not hold. Adds to `flop` the operations of products with the
+/// couplings, if wanted.
+std::vector<MatrixXcd> exponentials(const CouplingBlocks& couplings, const DirectionBlock& block,
                                     const Spectrum& spectrum, const MatrixXcd& psi,
-                                    const std::vector<double>& tau, long* columns = nullptr);
+                                    const std::vector<double>& tau, double* flop = nullptr);
 
 /// Number of products with U that `exponentials` takes for ρτ = x.
 int chebyshev_terms(double x);

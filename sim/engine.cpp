@@ -13,6 +13,10 @@ void thickness_series(const Engine& engine, const State& state, const std::vecto
     bloch->thickness_series(state, incidence, layer, thicknesses, sink);
     return;
   }
+  if (const SplitStep* split_step = std::get_if<SplitStep>(&engine)) {
+    split_step->thickness_series(state, incidence, layer, thicknesses, sink);
+    return;
+  }
   constexpr std::size_t block = 32;  // directions of one job
   const std::size_t blocks = (incidence.size() + block - 1) / block;
   parallel_for(long(blocks * thicknesses.size()), [&](long job, int) {

@@ -1,6 +1,7 @@
 // What every simulator returns: complex exit amplitudes and their derivatives along directions in
 // state space, on a fixed set of beams. One call serves several incident directions.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "core/decomposition.hpp"
@@ -13,6 +14,11 @@ struct ExitWaves {
   MatrixXcd psi;                ///< (beams, incident directions)
   std::vector<MatrixXcd> dpsi;  ///< per tangent: (beams, incident directions)
 };
+
+/// Takes the amplitudes psi (beams, directions.size()) of thickness number `thickness` for the
+/// incident directions listed by number.
+using SeriesSink = std::function<void(
+    std::size_t thickness, const std::vector<std::size_t>& directions, const MatrixXcd& psi)>;
 
 /// The contract of an engine (a type that has this member; `Engine` in engine.hpp is the variant):
 ///

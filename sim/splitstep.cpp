@@ -9,6 +9,7 @@
 #include "core/clones.hpp"
 #include "core/error.hpp"
 #include "core/multiply.hpp"
+#include "core/parallel.hpp"
 #include "sim/ewald.hpp"
 
 namespace pendel {
@@ -315,6 +316,89 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
             factor * dpsi[k][beam_pixel_[i]] + complex(0, dcommon[k]) * value;
     }
   }
+}
+
+void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
+                                 const std::vector<double>& thicknesses,
+                                 const SeriesSink& sink) const {
+  if (layer < 0 || layer >= int(state.layers.size()))
+    throw Error(ErrorKind::study, "layer " + std::to_string(layer) +
+                                      " of a thickness series: the specimen has " +
+                                      std::to_string(state.layers.size()));
+  std::vector<SliceArrays> slices(potentials_.size());
+  for (std::size_t c = 0; c < potentials_.size(); ++c)
+    potentials_[c].evaluate(state.crystals[c].crystal, fft_, slices[c]);
+
+  /// Where a wave is read out: after how many cells, for which thickness.
+  struct Stop {
+    int cells;
+    std::size_t thickness;
+  };
+  // Ways through the layer: on each, cells are stretched alike (but for rounding).
+  std::vector<std::vector<Stop>> ways;
+  const double period = potentials_[state.layers[layer].crystal].period();
+  const auto cell = [&](const Stop& stop) { return thicknesses[stop.thickness] / stop.cells; };
+  for (std::size_t k = 0; k < thicknesses.size(); ++k) {
+    const Stop stop{std::max(1, int(std::lround(thicknesses[k] / period))), k};
+    const auto way = std::find_if(ways.begin(), ways.end(), [&](const std::vector<Stop>& w) {
+      return std::abs(cell(w[0]) - cell(stop)) <= 2e-15 * cell(stop);
+    });
+    way == ways.end() ? ways.push_back({stop}) : way->push_back(stop);
+  }
+  for (std::vector<Stop>& way : ways)
+    std::stable_sort(way.begin(), way.end(),
+                     [](const Stop& a, const Stop& b) { return a.cells < b.cells; });
+
+  parallel_for(long(incidence.size()), [&](long direction, int) {
+    const Vec2 tilt = state.beam_tilt + incidence[direction];
+    struct Wave {
+      FftArray psi;
+      double common;  // 2π Σ (K_n − k0_n) t
+    };
+    /// The wave behind `thick` of layer l, at each stop on the way.
+    const auto cross = [&](const Wave& from, int l, const std::vector<Stop>& stops,
+                           const auto& thick, const auto& out) {
+      const int c = state.layers[l].crystal, size = grid_.size();
+      const LayerStep step = layer_step(tilt, state, c, thick(stops.back()), slices[c]);
+      FftArray x = from.psi;
+      multiply(x.data(), step.half.data(), size);
+      auto stop = stops.begin();
+      for (int i = 0, m = int(step.transmission.size()); stop != stops.end(); ++i) {
+        fft_.backward(x.data());
+        multiply(x.data(), step.transmission[i % m].data(), size);
+        fft_.forward(x.data());
+        for (; stop != stops.end() && stop->cells * m == i + 1; ++stop) {
+          Wave here{
+              x, from.common + 2 * electron::pi * (step.wave.K_n - step.wave.k0_n) * thick(*stop)};
+          multiply(here.psi.data(), step.half.data(), size);
+          out(*stop, std::move(here));
+        }
+        multiply(x.data(), step.full.data(), size);
+      }
+    };
+    const auto cross_whole = [&](Wave& wave, int l) {
+      const double t = state.layers[l].thickness;
+      const double cells = t / potentials_[state.layers[l].crystal].period();
+      cross(
+          Wave(wave), l, {{std::max(1, int(std::lround(cells))), 0}},
+          [&](const Stop&) { return t; },
+          [&](const Stop&, Wave behind) { wave = std::move(behind); });
+    };
+
+    Wave entrance{FftArray(std::size_t(grid_.size())), 0};
+    entrance.psi[0] = 1;
+    for (int l = 0; l < layer; ++l) cross_whole(entrance, l);
+    for (const std::vector<Stop>& way : ways)
+      cross(
+          entrance, layer, way, [&](const Stop& stop) { return thicknesses[stop.thickness]; },
+          [&](const Stop& stop, Wave wave) {
+            for (int l = layer + 1; l < int(state.layers.size()); ++l) cross_whole(wave, l);
+            MatrixXcd psi(beams_.size(), 1);
+            for (std::size_t i = 0; i < beams_.size(); ++i)
+              psi(i, 0) = std::polar(1.0, wave.common) * wave.psi[beam_pixel_[i]];
+            sink(stop.thickness, {std::size_t(direction)}, psi);
+          });
+  });
 }
 
 LayerVariant SplitStep::layer_variant(const State& state, int layer) const {

@@ -34,6 +34,11 @@ class SplitStep {
   void exit_waves(const State& state, const std::vector<Vec2>& incidence,
                   const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
 
+  /// As Bloch::thickness_series. Thicknesses that cut the layer into slices of one thickness (whole
+  /// cells do) are read out on one way through it; layers before it are crossed once for all.
+  void thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
+                        const std::vector<double>& thicknesses, const SeriesSink& sink) const;
+
   /// A layer of the state as it is there.
   LayerVariant layer_variant(const State& state, int layer) const;
   /// Exit amplitudes of every combination of layer variants for one incident direction, each layer

@@ -179,6 +179,16 @@ BOOST_AUTO_TEST_CASE(forbidden_beams_symmetry_and_real_couplings_are_found) {
     BOOST_TEST(grid(4, 1e-3).size() == 49u);
     BOOST_TEST(found.directions == 17u);
   }
+  // parity leaves nearly a quarter of the operations of a direction
+  const State state = slab(silicon({.125, .125, .125}), {1, 1, 0}, {0, 0, 1}, 100);
+  const Bloch engine(state, zone_beams(state, 1.6), options_with(Absorption::weickenmeier_kohl));
+  const auto flop = [&](bool symmetry) {
+    const SeriesReport found =
+        report(engine, state, grid(4, 1e-3), by(BlochMethod::exponential, symmetry));
+    return found.flop / double(found.directions);
+  };
+  BOOST_TEST(flop(true) < 0.3 * flop(false));
+  BOOST_TEST(flop(true) > 0.2 * flop(false));
   // 4mm: an eighth; polar within the plane: a half; not real
   const State cubic = slab(strontium_titanate(), {0, 0, 1}, {1, 0, 0}, 100);
   BOOST_TEST(report(Bloch(cubic, zone_beams(cubic, 0.8), {}), cubic, grid(4, 1e-3)).directions ==

@@ -1,9 +1,10 @@
 // The split-step engine: derivatives of the discrete scheme, flux, agreement with Bloch waves, and
 // products of layer variants.
 #include <boost/test/unit_test.hpp>
+#include <mutex>
 
-#include "sim/bloch.hpp"
-#include "sim/splitstep.hpp"
+#include "core/error.hpp"
+#include "sim/engine.hpp"
 #include "tests/sim/derivative_check.hpp"
 
 using namespace pendel;
@@ -124,6 +125,37 @@ BOOST_AUTO_TEST_CASE(variants_are_the_states_they_stand_for) {
         BOOST_TEST((waves.psi.col(0) - all.col(column)).norm() < 1e-12);
         ++column;
       }
+}
+
+// Whole cells, equally stretched ones, others, twice the same; in every layer of a stack.
+BOOST_AUTO_TEST_CASE(thickness_series_is_one_thickness_at_a_time) {
+  State state = sandwich(39.05, 46.848, 23);
+  state.beam_tilt = {1e-3, 2e-3};
+  const Engine engine = SplitStep(state, zone_beams(state, 0.8), coarse(Absorption::proportional));
+  const std::vector<Vec2> incidence = {{0, 0}, {2e-3, -1e-3}, {-3e-3, 1e-3}};
+  const std::vector<double> thicknesses = {10 * 3.904, 5 * 3.904, 41, 10 * 3.904, 3.905, 20.5, 2};
+  for (int layer = 0; layer < 3; ++layer) {
+    std::vector<MatrixXcd> series(thicknesses.size(),
+                                  MatrixXcd::Zero(beams(engine).size(), incidence.size()));
+    std::mutex mutex;
+    thickness_series(
+        engine, state, incidence, layer, thicknesses,
+        [&](std::size_t k, const std::vector<std::size_t>& directions, const MatrixXcd& psi) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          for (std::size_t i = 0; i < directions.size(); ++i)
+            series[k].col(directions[i]) += psi.col(i);  // a second call would show
+        });
+    for (std::size_t k = 0; k < thicknesses.size(); ++k) {
+      State thick = state;
+      thick.layers[layer].thickness = thicknesses[k];
+      ExitWaves waves;
+      exit_waves(engine, thick, incidence, {}, waves);
+      BOOST_TEST((series[k] - waves.psi).cwiseAbs().maxCoeff() < 1e-13);
+    }
+  }
+  BOOST_CHECK_THROW(thickness_series(engine, state, incidence, 3, thicknesses,
+                                     [](std::size_t, const auto&, const MatrixXcd&) {}),
+                    Error);
 }
 
 BOOST_AUTO_TEST_CASE(agrees_with_bloch_waves_in_amplitude_and_phase) {
