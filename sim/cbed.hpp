@@ -1,9 +1,9 @@
 // Convergent-beam patterns from the exit amplitudes of many incident plane waves:
-//   psi(k') = sum_g psi_g(k) A(k) exp(-i chi(k)) exp(-2 pi i k.r0) exp(2 pi i T (k_n - k_n0)) /
-//   norm, k = k' - g: coherent where disks overlap.
-// Engines give phases relative to the incident wave continued as in vacuum; the last factor is that
-// wave at the exit face, T along the surface normal. k is counted from the axis of the
-// illumination, and so is the pattern: the detector follows a tilted beam.
+//   psi(k') = sum_g psi_g(k) A(k) exp(-i chi(k)) exp(-2 pi i k.r0) exp(2 pi i T (k_n - k_n0 + g_n))
+//   / norm, k = k' - g: coherent where disks overlap.
+// Engines give phases relative to the incident wave continued as in vacuum, without exp(2 pi i
+// g.r); the last factor is both at the exit face, T along the surface normal. k is counted from the
+// axis of the illumination, and so is the pattern: the detector follows a tilted beam.
 #pragma once
 #include <vector>
 
@@ -29,6 +29,16 @@ ConvergentGrid convergent_grid(const Probe& probe, const Eigen::Matrix2d& step);
 /// propagating wave.
 std::vector<Vec2> incidence(const ConvergentGrid& grid, const State& state);
 
+/// What illuminates: a Gaussian source of this standard deviation along x and y (its image at the
+/// specimen), and a Gaussian spread of defocus. The mean over both multiplies the interference of
+/// disks g and h at k' by exp(-2 pi² size² |g-h|²) exp(-(pi lambda focal_spread (k_g² -
+/// k_h²))²/2), k_g = k' - g: exactly, nothing is sampled.
+struct ProbeSource {
+  Vec2 position = Vec2::Zero();  ///< Å, of its middle
+  double size = 0;               ///< Å; infinite: disks do not interfere, intensities are added
+  double focal_spread = 0;       ///< Å
+};
+
 /// Where the plane waves of all disks fall, and their intensities there. Beams that are whole steps
 /// apart share points; others (of higher Laue zones, or on a net that is not the crystal's) have
 /// points of their own, at their exact places, and are added incoherently.
@@ -41,19 +51,21 @@ class ConvergentPattern {
   const std::vector<Vec2>& k() const { return k_; }
   const Eigen::Matrix2d& cell() const { return grid_.step; }
 
-  /// Intensity of every point for a probe at `position` [Å]; incident beam = 1. psi: (beams,
-  /// incident directions) behind `thickness` [Å]. Thread-safe.
-  std::vector<double> coherent(const MatrixXcd& psi, double thickness, const Probe& probe,
-                               const Vec2& position) const;
-  /// The sum of the disks' intensities: the mean over all positions of the probe in a cell.
-  std::vector<double> incoherent(const MatrixXcd& psi, const Probe& probe) const;
+  /// Intensity of every point; incident beam = 1. psi: (beams, incident directions) behind
+  /// `thickness` [Å].
+  std::vector<double> intensity(const MatrixXcd& psi, double thickness, const Probe& probe,
+                                const ProbeSource& source) const;
 
  private:
-  std::vector<double> apertures(const Probe& probe) const;
-
+  struct Wave {
+    int beam, direction;
+  };
   ConvergentGrid grid_;
   std::vector<Vec2> k_;
-  Eigen::MatrixXi point_;    // (beams, directions)
+  std::vector<std::size_t> first_;  // per point, and one more: its part of waves_
+  std::vector<Wave> waves_;
+  std::vector<Vec2> g_;      // 1/Å, across the beam
+  std::vector<double> g_n_;  // 1/Å, along the surface normal
   std::vector<double> k_n_;  // 1/Å: k_n - k_n0 of every direction
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <set>
 
 #include "core/electron.hpp"
@@ -46,10 +47,9 @@ void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& p
   check_probe("pattern.cbed.probe", options.probe, problems);
   if (beam.semiangle_mrad == 0)
     problems.add("beam.semiangle_mrad", "is 0; pattern.cbed needs a convergent beam");
-  if (options.probe.source_size_A > 0 || options.probe.focal_spread_A > 0)
+  if (!options.coherent && (options.probe.source_size_A > 0 || options.probe.focal_spread_A > 0))
     problems.add("pattern.cbed.probe",
-                 "source_size_A and focal_spread_A are of the study `stem`; here the source is a "
-                 "point of one energy, or coherent: false");
+                 "source_size_A and focal_spread_A act where disks interfere; coherent is false");
 }
 
 void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
@@ -65,6 +65,12 @@ void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOp
   for (const int i : engine.index) g.push_back(all.g[std::size_t(i)]);
   const ConvergentPattern pattern(grid, g, state);
   const DetectorMap map(detector, pattern.k(), pattern.cell());
+
+  ProbeSource source;
+  source.position = options.position_A;
+  source.size =
+      options.coherent ? options.probe.source_size_A : std::numeric_limits<double>::infinity();
+  source.focal_spread = options.probe.focal_spread_A;
 
   const std::vector<Vec2> directions = incidence(grid, state);
   char line[160];
@@ -94,9 +100,7 @@ void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOp
     State thick = state;
     thick.layers[std::size_t(layer)].thickness = thicknesses[t];
     const std::vector<double> intensity =
-        options.coherent
-            ? pattern.coherent(psi[t], total_thickness(thick), probe, options.position_A)
-            : pattern.incoherent(psi[t], probe);
+        pattern.intensity(psi[t], total_thickness(thick), probe, source);
     double* pixels = image.values.data() + t * detector.pixels();
     map.add(intensity.data(), 1, pixels);
     map.blur(pixels);

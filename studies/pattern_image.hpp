@@ -18,9 +18,10 @@ struct CbedOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("detector", detector, help("what records the pattern").required());
-    v("probe", probe, help("aberrations; coherence is that of one point of a source"));
+    v("probe", probe, help("aberrations and partial coherence of the illumination"));
     v("coherent", coherent,
-      help("disks interfere where they overlap; false: intensities are added"));
+      help("disks interfere where they overlap; false: intensities are added, as of a large "
+           "source"));
     v("position_A", position_A, help("x, y of the probe, for coherent overlap"));
   }
 };
