@@ -38,6 +38,19 @@ EmdAxis index_axis(const std::string& name, std::size_t count) {
   return axis;
 }
 
+Array array_of(const std::vector<Vec3>& vectors) {
+  Array result({vectors.size(), 3});
+  for (std::size_t i = 0; i < vectors.size(); ++i)
+    for (int j = 0; j < 3; ++j) result(i, std::size_t(j)) = vectors[i][j];
+  return result;
+}
+
+Array array_of(const std::vector<Hkl>& hkl) {
+  std::vector<Vec3> vectors;
+  for (const Hkl& indices : hkl) vectors.push_back(indices.vec());
+  return array_of(vectors);
+}
+
 EmdWriter::EmdWriter(const std::string& root) : root_("/" + root) {
   file_.attribute("/", "emd_group_type", "file");
   file_.attribute("/", "version_major", 1);

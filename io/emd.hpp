@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/space.hpp"
 #include "io/hdf5.hpp"
 
 namespace pendel {
@@ -18,6 +19,10 @@ struct EmdAxis {
 };
 /// 0, 1, ... count−1 without units.
 EmdAxis index_axis(const std::string& name, std::size_t count);
+
+/// Vectors or Miller indices as an array (count, 3).
+Array array_of(const std::vector<Vec3>& vectors);
+Array array_of(const std::vector<Hkl>& hkl);
 
 /// Metadata: a dictionary of numbers, texts and lists of texts.
 using EmdValue = std::variant<double, std::string, std::vector<std::string>>;

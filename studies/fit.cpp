@@ -165,9 +165,7 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
                                        long& done_here) {
   const RowShape shape{model.parameters().size(), std::size_t(model.disks()),
                        std::size_t(options.search.fit.basins)};
-  if (!context.resume && Checkpoint::exists(context.partial()))
-    context.say("an interrupted run left " + context.partial() +
-                "; this run begins anew (--resume would continue it)");
+  context.say_what_was_left(context.partial());
   Checkpoint checkpoint(context.partial(), context.fingerprint(), fit_row_size(shape),
                         context.resume);
   const auto& finished = checkpoint.rows();

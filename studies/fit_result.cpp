@@ -171,10 +171,7 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
   const EmdAxis unknowns = index_axis("unknown", n + 2);
   result.array("covariance", covariance, "", with(with(scan.axes, unknowns), unknowns),
                "of the unknowns in the order of metadata fit/unknowns, in their units");
-  Array hkl({scan.disks(), 3});
-  for (std::size_t i = 0; i < scan.disks(); ++i)
-    for (int j = 0; j < 3; ++j) hkl(i, j) = scan.hkl[i].vec()[j];
-  result.array("hkl", hkl, "", {disk_axis(scan), index_axis("index", 3)},
+  result.array("hkl", array_of(scan.hkl), "", {disk_axis(scan), index_axis("index", 3)},
                "Miller indices in the first layer's crystal", Stored::int32);
 }
 

@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "core/error.hpp"
+
 namespace pendel {
 
 namespace {
@@ -21,5 +23,9 @@ void watch_signals() {
 }
 
 bool interrupted() { return requested != 0; }
+
+void stop_if_interrupted(const std::string& message) {
+  if (interrupted()) throw Error(ErrorKind::interrupted, message);
+}
 
 }  // namespace pendel

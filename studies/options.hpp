@@ -72,22 +72,31 @@ struct LayerOptions {
   }
 };
 
-struct SpecimenOptions {
+/// How crystals lie in the lab frame.
+struct DirectionOptions {
   std::optional<Vec3> beam_direction, zone_axis;
   Vec3 x_axis{1, 0, 0};
-  std::optional<Vec3> surface_normal;
-  std::vector<LayerOptions> layers;
 
   template <class Visitor>
   void describe(Visitor& v) {
     v("beam_direction", beam_direction, help("lattice direction [uvw] that the beam runs along"));
     v("zone_axis", zone_axis, help("or the opposite: [uvw] that points back to the source"));
     v("x_axis", x_axis, help("lattice direction [uvw] along lab x (detector columns)"));
+    v.exactly_one({"beam_direction", "zone_axis"});
+  }
+};
+
+struct SpecimenOptions : DirectionOptions {
+  std::optional<Vec3> surface_normal;
+  std::vector<LayerOptions> layers;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    DirectionOptions::describe(v);
     v("surface_normal", surface_normal,
       help("lattice direction [uvw] of the first crystal along the normal, with the beam; "
            "without it the slab is normal to the beam"));
     v("layers", layers, help("slabs in beam order, entrance face first").required());
-    v.exactly_one({"beam_direction", "zone_axis"});
   }
 };
 
@@ -114,18 +123,12 @@ inline Choices<EngineKind> choices(EngineKind) {
           {"kinematical", EngineKind::kinematical}};
 }
 
-struct EngineOptions {
-  EngineKind kind = EngineKind::automatic;
+/// The atoms' potential.
+struct ScatteringOptions {
   ScatteringTable scattering = ScatteringTable::lobato;
   Absorption absorption = Absorption::none;
   double proportional_absorption = 0.1;
   double absorption_strength = 1;
-  bool refraction = true;
-  double g_max_invA = 4;
-  double slice_A = 2;
-  double sg_max_invA = 0.1;
-  std::optional<double> weak_g_max_invA, tolerance;
-  bool zero_order_only = false;
 
   PotentialOptions potential() const {
     PotentialOptions options;
@@ -137,12 +140,27 @@ struct EngineOptions {
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("kind", kind, help("auto: splitstep where the beam runs along a zone axis, else bloch"));
     v("scattering", scattering, help("table of atomic scattering factors"));
     v("absorption", absorption, help("imaginary part of the potential"));
     v("proportional_absorption", proportional_absorption,
       help("U'/U of proportional absorption").range(0, 1));
     v("absorption_strength", absorption_strength, help("factor on the absorption").at_least(0));
+  }
+};
+
+struct EngineOptions : ScatteringOptions {
+  EngineKind kind = EngineKind::automatic;
+  bool refraction = true;
+  double g_max_invA = 4;
+  double slice_A = 2;
+  double sg_max_invA = 0.1;
+  std::optional<double> weak_g_max_invA, tolerance;
+  bool zero_order_only = false;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("kind", kind, help("auto: splitstep where the beam runs along a zone axis, else bloch"));
+    ScatteringOptions::describe(v);
     v("refraction", refraction, help("the mean inner potential lengthens the wavevector"));
     v("g_max_invA", g_max_invA, help("largest |g| of a beam in the calculation").range(0.2, 20));
     v("slice_A", slice_A, help("splitstep: thickest slice").range(0.05, 20));

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "io/checkpoint.hpp"
 #include "io/files.hpp"
 
 namespace pendel {
@@ -27,6 +28,12 @@ bool RunContext::begin() const {
   }
   say("result: " + output);
   return !check_only;
+}
+
+void RunContext::say_what_was_left(const std::string& checkpoint) const {
+  if (!resume && Checkpoint::exists(checkpoint))
+    say("an interrupted run left " + partial() +
+        "; this run begins anew (--resume would continue it)");
 }
 
 std::string RunContext::fingerprint() const {

@@ -19,6 +19,8 @@ struct RunContext {
   /// on. Error if the output cannot be written or is one of the inputs.
   bool begin() const;
   std::string partial() const { return output + ".partial"; }
+  /// Says what becomes of an interrupted run's checkpoint at this path, if there is one.
+  void say_what_was_left(const std::string& checkpoint) const;
   /// SHA-256 of what decides the result: program version, study, contents of the inputs.
   std::string fingerprint() const;
   /// Adds study and provenance.

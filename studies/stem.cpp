@@ -169,9 +169,7 @@ void StemStudy::run(RunContext& context) const {
       layout.cubes.push_back("datacube_" + thickness_name(thickness));
   }
   if (!file.patterns) layout.cubes.clear();
-  if (!context.resume && Checkpoint::exists(ScanWriter::journal(context.output)))
-    context.say("an interrupted run left " + context.partial() +
-                "; this run begins anew (--resume would continue it)");
+  context.say_what_was_left(ScanWriter::journal(context.output));
   ScanWriter writer(context.output, context.fingerprint(), layout, context.resume);
   if (context.resume)
     context.say("resumed: " + std::to_string(writer.finished()) + " positions are done already");
@@ -201,11 +199,10 @@ void StemStudy::run(RunContext& context) const {
           writer.write(to_do[n], patterns.data(), extras.data());
           progress.advance();
         },
-        stop_if_interrupted, matrix.get());
+        stop_when_interrupted, matrix.get());
   }
   const double scan_seconds = context.provenance.cpu_seconds();
-  const std::vector<StemRefined> certificate =
-      certify(*this, plan, positions, matrix.get(), context);
+  const std::vector<Refined> certificate = certify(*this, plan, positions, matrix.get(), context);
   const double certificate_seconds = context.provenance.cpu_seconds() - scan_seconds;
 
   EmdWriter result("pendel");
@@ -234,28 +231,14 @@ void StemStudy::run(RunContext& context) const {
                  centre ? "mean scattering angle, lab, without noise"
                         : "fraction of the incident beam, without noise");
   }
-  if (!certificate.empty()) {
-    EmdDictionary metadata;
-    std::vector<std::string> what;
-    for (const StemRefined& refined : certificate) what.push_back(refined.what);
-    metadata.push_back({"refined", what});
-    for (std::size_t i = 0; i < certificate.size(); ++i) {
-      metadata.push_back({"largest_change_" + std::to_string(i + 1), certificate[i].largest});
-      metadata.push_back({"R1_" + std::to_string(i + 1), certificate[i].R1});
-    }
-    result.metadata("certificate", metadata);
-  }
+  add_certificate(certificate, result);
   context.describe(result);
   const std::vector<EmdAxis> q_axes = detector_axes(detector);
   writer.finish(result, {row_axis, column_axis, q_axes[0], q_axes[1]},
                 detector.dose ? "electrons" : "",
                 detector.dose ? "counts, Poisson noise" : "fractions of the incident beam");
-  for (const StemRefined& refined : certificate) {
-    std::snprintf(line, sizeof line,
-                  "convergence: %s would change a pixel by %.2g of the brightest at most, R1 %.2g",
-                  refined.what.c_str(), refined.largest, refined.R1);
-    context.say(line);
-  }
+  for (const Refined& refined : certificate)
+    context.say(certificate_line(refined, "a pixel", " of the brightest"));
   std::snprintf(
       line, sizeof line, "%.3g s CPU per position, %.1f s for the scan, %.1f s for the certificate",
       to_do.empty() ? 0 : scan_seconds / double(to_do.size()), scan_seconds, certificate_seconds);

@@ -19,22 +19,17 @@ inline Choices<Precision> choices(Precision) {
 }
 
 /// A sphere of crystal in vacuum.
-struct ParticleOptions {
+struct ParticleOptions : DirectionOptions {
   std::string crystal;
   double radius_A = 10;
   Vec3 box_A{40, 40, 30};
-  std::optional<Vec3> beam_direction, zone_axis;
-  Vec3 x_axis{1, 0, 0};
 
   template <class Visitor>
   void describe(Visitor& v) {
     v("crystal", crystal, help("name of a crystal").required());
     v("radius_A", radius_A, help("of the sphere").required().above(0));
     v("box_A", box_A, help("the box of vacuum around it: x, y, z").required().above(0));
-    v("beam_direction", beam_direction, help("lattice direction [uvw] that the beam runs along"));
-    v("zone_axis", zone_axis, help("or the opposite: [uvw] that points back to the source"));
-    v("x_axis", x_axis, help("lattice direction [uvw] along lab x (detector columns)"));
-    v.exactly_one({"beam_direction", "zone_axis"});
+    DirectionOptions::describe(v);
   }
 };
 
@@ -87,15 +82,11 @@ struct PhononOptions {
   }
 };
 
-struct SimulationOptions {
+struct SimulationOptions : ScatteringOptions {
   StemMethod method = StemMethod::multislice;
   std::array<int, 2> interpolation{{1, 1}};
   int partition_rings = 0;
   std::optional<File> scattering_matrix;
-  ScatteringTable scattering = ScatteringTable::lobato;
-  Absorption absorption = Absorption::none;
-  double proportional_absorption = 0.1;
-  double absorption_strength = 1;
   double pixel_A = 0.05;
   double slice_A = 2;
   Projection projection = Projection::infinite;
@@ -120,11 +111,7 @@ struct SimulationOptions {
           .range(0, 200));
     v("scattering_matrix", scattering_matrix,
       help("PRISM: HDF5 file that keeps the matrix: read if it is there, else made and written"));
-    v("scattering", scattering, help("table of atomic scattering factors"));
-    v("absorption", absorption, help("imaginary part of the potential"));
-    v("proportional_absorption", proportional_absorption,
-      help("U'/U of proportional absorption").range(0, 1));
-    v("absorption_strength", absorption_strength, help("factor on the absorption").at_least(0));
+    ScatteringOptions::describe(v);
     v("pixel_A", pixel_A,
       help("largest pixel of a wave; scattering up to 1/(3 pixel) is kept").range(0.005, 1));
     v("slice_A", slice_A, help("thickest slice").range(0.05, 20));

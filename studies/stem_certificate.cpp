@@ -51,38 +51,22 @@ std::vector<std::vector<double>> images_at(const StemPlan& plan, const std::vect
         for (std::size_t t = 0; t < thicknesses; ++t)
           images[n * thicknesses + t] = plan.image(intensity + t * plan.simulator.k().size());
       },
-      stop_if_interrupted, matrices);
+      stop_when_interrupted, matrices);
   return images;
-}
-
-StemRefined compare(const std::string& what, const std::vector<std::vector<double>>& images,
-                    const std::vector<std::vector<double>>& finer) {
-  double largest = 0, change = 0, sum = 0, brightest = 0;
-  for (std::size_t n = 0; n < images.size(); ++n)
-    for (std::size_t i = 0; i < images[n].size(); ++i) {
-      const double difference = std::abs(finer[n][i] - images[n][i]);
-      largest = std::max(largest, difference);
-      change += difference;
-      sum += images[n][i];
-      brightest = std::max(brightest, images[n][i]);
-    }
-  return {what, largest / brightest, change / sum};
 }
 
 }  // namespace
 
-void stop_if_interrupted() {
-  if (interrupted())
-    throw Error(ErrorKind::interrupted,
-                "interrupted; --resume continues with the positions that are done");
+void stop_when_interrupted() {
+  stop_if_interrupted("interrupted; --resume continues with the positions that are done");
 }
 
-std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
-                                 const std::vector<Vec2>& positions, MatrixStore* matrices,
-                                 const RunContext& context) {
+std::vector<Refined> certify(const StemStudy& study, const StemPlan& plan,
+                             const std::vector<Vec2>& positions, MatrixStore* matrices,
+                             const RunContext& context) {
   const std::size_t count =
       std::min(positions.size(), std::size_t(study.simulation.certificate_positions));
-  std::vector<StemRefined> certificate;
+  std::vector<Refined> certificate;
   if (count == 0) return certificate;
   std::vector<Vec2> sample;
   const auto place = [](double x, int size) { return int((x - std::floor(x)) * size); };
@@ -113,7 +97,7 @@ std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
   // The finer calculation may need more memory than there is; that must not cost the result.
   const auto add = [&](const std::string& what, const auto& finer_images) {
     try {
-      certificate.push_back(compare(what, images, finer_images()));
+      certificate.push_back(compare(what, images, finer_images(), true));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::study) throw;
       context.say("note: no convergence test of " + what + ": " + error.what());

@@ -14,14 +14,6 @@ namespace {
 
 constexpr double mrad = 1e-3;
 
-PotentialOptions potential_of(const SimulationOptions& simulation) {
-  PotentialOptions options;
-  options.table = simulation.scattering;
-  options.absorption = simulation.absorption;
-  options.proportional_absorption = simulation.proportional_absorption;
-  return options;
-}
-
 std::string box_text(const Vec3& box) {
   char text[80];
   std::snprintf(text, sizeof text, "%.6g x %.6g x %.6g Å", box.x(), box.y(), box.z());
@@ -50,9 +42,7 @@ StemAtoms atoms_of_layers(const StemStudy& study, const Vec2& box) {
 StemAtoms atoms_of_particle(const StemStudy& study, const Vec3& box) {
   const ParticleOptions& particle = *study.particle;
   SpecimenOptions specimen;
-  specimen.beam_direction = particle.beam_direction;
-  specimen.zone_axis = particle.zone_axis;
-  specimen.x_axis = particle.x_axis;
+  static_cast<DirectionOptions&>(specimen) = particle;
   LayerOptions layer;
   layer.crystal = particle.crystal;
   layer.thickness_A = 2 * particle.radius_A;
@@ -187,7 +177,7 @@ StemOptions options_of(const StemStudy& study, const Detector& detector,
     }
   options.precision = simulation.precision;
   options.pixel = simulation.pixel_A;
-  options.slicing = {potential_of(simulation), simulation.slice_A, simulation.projection,
+  options.slicing = {simulation.potential(), simulation.slice_A, simulation.projection,
                      simulation.absorption_strength};
   options.beam_tilt = study.beam.tilt_mrad * mrad;
   options.exact_propagator = simulation.exact_propagator;

@@ -2,6 +2,7 @@
 #pragma once
 #include "sim/detector.hpp"
 #include "sim/stem.hpp"
+#include "studies/certificate.hpp"
 #include "studies/stem.hpp"
 
 namespace pendel {
@@ -36,20 +37,14 @@ struct StemPlan {
 };
 
 /// Stops a simulation where it can be continued; for StemSimulator::run.
-void stop_if_interrupted();
-
-/// What a finer calculation changes at a few positions: the largest change over the largest pixel,
-/// and Σ|ΔI|/ΣI.
-struct StemRefined {
-  std::string what;
-  double largest, R1;
-};
+void stop_when_interrupted();
 
 /// Pixels, slices, interpolation, partition, phonons and box refined once each, by multislice; of
-/// given snapshots the first half is compared with all. What cannot be tried within the memory is
+/// given snapshots the first half is compared with all: changes as fractions of the brightest
+/// pixel. What cannot be tried within the memory is
 /// said and left out. matrices (may be null): of the plan.
-std::vector<StemRefined> certify(const StemStudy& study, const StemPlan& plan,
-                                 const std::vector<Vec2>& positions, MatrixStore* matrices,
-                                 const RunContext& context);
+std::vector<Refined> certify(const StemStudy& study, const StemPlan& plan,
+                             const std::vector<Vec2>& positions, MatrixStore* matrices,
+                             const RunContext& context);
 
 }  // namespace pendel
