@@ -4,7 +4,6 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <string>
 
@@ -177,6 +176,29 @@ Beams sorted_subset(const Beams& beams, std::vector<int> kept) {
   return result;
 }
 
+/// The least and the greatest 2K s_g of a beam over directions: as good as linear in between.
+class ExcitationRange {
+ public:
+  ExcitationRange(const State& state, const std::vector<Vec2>& incidence) {
+    for (const Vec2& offset : incidence)
+      waves_.push_back(incident_wave(state, state.beam_tilt + offset, 0));
+  }
+  double K() const { return waves_[0].K; }
+  /// The least |2K s_g|, 0 if the Ewald sphere lies between.
+  double distance(const Vec3& g) const {
+    double lowest = INFINITY, highest = -INFINITY;
+    for (const IncidentWave& wave : waves_) {
+      const double here = excitation(wave, g);
+      lowest = std::min(lowest, here);
+      highest = std::max(highest, here);
+    }
+    return std::max({0.0, lowest, -highest});
+  }
+
+ private:
+  std::vector<IncidentWave> waves_;
+};
+
 }  // namespace
 
 int Beams::index(const Hkl& wanted) const {
@@ -250,24 +272,23 @@ Beams zone_beams(const State& state, double g_max) {
 }
 
 Beams select_beams(const State& state, const PotentialOptions& potential,
-                   const BeamSelection& selection) {
+                   const BeamSelection& selection, const std::vector<Vec2>& incidence) {
   const bool zone_only = selection.zero_order_only || state.crystals.size() > 1;
   const Beams candidates =
       zone_only ? zone_beams(state, selection.g_max)
                 : beams_from_hkl(
                       state, reflections_within(state.crystals[first_crystal(state)].crystal.cell,
                                                 selection.g_max));
-  const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
-
+  const ExcitationRange range(state, incidence);
   std::vector<int> near;
   for (std::size_t i = 0; i < candidates.size(); ++i)
     if (candidates.hkl[i] == Hkl{} ||
-        std::abs(excitation(wave, candidates.g[i])) <= 2 * wave.K * selection.sg_max)
+        range.distance(candidates.g[i]) <= 2 * range.K() * selection.sg_max)
       near.push_back(int(i));
   const Beams beams = sorted_subset(candidates, near);
   if (selection.weight_min <= 0) return beams;
 
-  const std::vector<double> weights = beam_weights(state, potential, beams);
+  const std::vector<double> weights = beam_weights(state, potential, beams, incidence);
   std::vector<int> kept;
   for (std::size_t i = 0; i < beams.size(); ++i)
     if (weights[i] >= selection.weight_min) kept.push_back(int(i));
@@ -275,10 +296,10 @@ Beams select_beams(const State& state, const PotentialOptions& potential,
 }
 
 std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
-                                 const Beams& beams) {
+                                 const Beams& beams, const std::vector<Vec2>& incidence) {
   PotentialOptions elastic = potential;
   elastic.absorption = Absorption::none;  // is not looked at, and costs most
-  const IncidentWave wave = incident_wave(state, state.beam_tilt, 0);
+  const ExcitationRange range(state, incidence);
   std::vector<double> weights(beams.size(), 0);
   for (std::size_t c = 0; c < state.crystals.size(); ++c) {
     const auto U = structure_factors(in_phase(state.crystals[c].crystal), beams.hkl_of_crystal[c],
@@ -287,16 +308,15 @@ std::vector<double> beam_weights(const State& state, const PotentialOptions& pot
       weights[i] = std::max(weights[i], std::abs(U[i].elastic));
   }
   for (std::size_t i = 0; i < beams.size(); ++i) {
-    const double distance = std::abs(excitation(wave, beams.g[i]));  // 2K|s_g|
-    weights[i] =
-        beams.hkl[i] == Hkl{} ? std::numeric_limits<double>::infinity() : weights[i] / distance;
+    const double distance = range.distance(beams.g[i]);
+    weights[i] = beams.hkl[i] == Hkl{} || distance == 0 ? INFINITY : weights[i] / distance;
   }
   return weights;
 }
 
 BeamSplit split_beams(const State& state, const PotentialOptions& potential, const Beams& beams,
-                      const SplitLimits& limits) {
-  const std::vector<double> weights = beam_weights(state, potential, beams);
+                      const SplitLimits& limits, const std::vector<Vec2>& incidence) {
+  const std::vector<double> weights = beam_weights(state, potential, beams, incidence);
   std::vector<int> strong, weak;
   for (std::size_t i = 0; i < beams.size(); ++i) {
     if (weights[i] >= limits.strong_weight || beams.g[i].norm() <= limits.strong_g_max)

@@ -43,9 +43,12 @@ struct BeamSelection {
 };
 
 /// Beams of the first layer's crystal (HOLZ included unless zero_order_only) for the state's tilt,
-/// sorted by |g|. Stacks of several crystals use the zero-order zone.
+/// sorted by |g|. Stacks of several crystals use the zero-order zone. With `incidence` [rad, added
+/// to the state's tilt]: every beam that the selection takes for one of these directions or between
+/// them.
 Beams select_beams(const State& state, const PotentialOptions& potential,
-                   const BeamSelection& selection);
+                   const BeamSelection& selection,
+                   const std::vector<Vec2>& incidence = {Vec2(0, 0)});
 
 /// Which of the beams of a list are strong, and which weak enough for second-order perturbation
 /// (BlochOptions::weak_beams). Beams of less weight than weight_min are in neither.
@@ -57,13 +60,15 @@ struct SplitLimits {
   double strong_g_max = 0;      ///< 1/Å: so are all within it
   double weight_min = 0;        ///< weaker beams are left out
 };
-/// The weight is the largest over the layers' crystals, at the state's tilt; (0,0,0) is strong.
+/// The weight is the largest over the layers' crystals and over `incidence`; (0,0,0) is strong.
 BeamSplit split_beams(const State& state, const PotentialOptions& potential, const Beams& beams,
-                      const SplitLimits& limits);
-/// The weights |U|/(2K|s_g|); infinite for (0,0,0) and on the Ewald sphere; (beams). |U| is that of
-/// all atoms in phase: reflections that the structure forbids are reached by double diffraction.
+                      const SplitLimits& limits, const std::vector<Vec2>& incidence = {Vec2(0, 0)});
+/// The weights |U|/(2K|s_g|), the largest over `incidence` [rad, added to the state's tilt] and
+/// between; infinite for (0,0,0) and on the Ewald sphere; (beams). |U| is that of all atoms in
+/// phase: reflections that the structure forbids are reached by double diffraction.
 std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
-                                 const Beams& beams);
+                                 const Beams& beams,
+                                 const std::vector<Vec2>& incidence = {Vec2(0, 0)});
 
 /// A beam list given by Miller indices of the first layer's crystal. Error (study) if a stack of
 /// several crystals is given a beam outside the zero-order zone.

@@ -45,12 +45,10 @@ ConvergedBeams converged_beams(const State& state, const BlochOptions& options,
   selection.g_max = wanted.g_max;
   selection.sg_max = wanted.sg_max;
   selection.zero_order_only = wanted.zero_order_only;
-  const Beams candidates = select_beams(state, options.potential, selection);
+  const Beams candidates = select_beams(state, options.potential, selection, wanted.incidence);
   std::vector<double> weights(candidates.size(), 0);  // the largest over the incident directions
   for (const Vec2& offset : wanted.incidence) {
-    State tilted = state;
-    tilted.beam_tilt += offset;
-    const std::vector<double> here = beam_weights(tilted, options.potential, candidates);
+    const std::vector<double> here = beam_weights(state, options.potential, candidates, {offset});
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::max(weights[i], here[i]);
   }
   std::vector<double> descending = weights;

@@ -26,48 +26,59 @@ BlochOptions bloch_options(const EngineOptions& options) {
   return bloch;
 }
 
-Beams calculation_beams(const State& state, const EngineOptions& options,
-                        const std::vector<Vec2>& incidence, std::string* note = nullptr) {
-  if (options.tolerance && engine_kind(state, options) == EngineKind::bloch) {
-    ConvergenceOptions wanted;
-    wanted.tolerance = *options.tolerance;
-    wanted.zero_order_only = options.zero_order_only;
-    wanted.incidence = incidence;
-    const ConvergedBeams found = converged_beams(state, bloch_options(options), wanted);
-    if (!found.converged) {
-      char text[200];
-      std::snprintf(text, sizeof text,
-                    "engine.tolerance: with %zu beams an intensity still changes by %.2g, more "
-                    "than %.2g; zero_order_only: true or the engine splitstep converge sooner",
-                    found.beams.size(), found.last_change, *options.tolerance);
-      throw Error(ErrorKind::numerical, text);
+// The middle of some directions, and their four extremes.
+std::vector<Vec2> extremes(const std::vector<Vec2>& incidence) {
+  if (incidence.size() == 1) return incidence;
+  std::vector<Vec2> ends(5, incidence[0]);
+  Vec2 sum = Vec2::Zero();
+  for (const Vec2& direction : incidence) {
+    sum += direction;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const double sign = k < 2 ? 1 : -1;
+      if (sign * direction[k % 2] > sign * ends[k + 1][k % 2]) ends[k + 1] = direction;
     }
-    if (note) {
-      char text[160];
-      std::snprintf(text, sizeof text,
-                    ", |g| to %.3g, |s| to %.3g 1/Å: the last third of them "
-                    "changed an intensity by %.2g",
-                    found.g_max, found.sg_max, found.last_change);
-      *note = text;
-    }
-    return found.beams;
   }
-  BeamSelection selection;
-  selection.g_max = options.g_max_invA;
-  selection.sg_max = options.sg_max_invA;
-  selection.zero_order_only = options.zero_order_only;
-  return select_beams(state, options.potential(), selection);
+  ends[0] = sum / double(incidence.size());
+  return ends;
+}
+
+BeamList converged_list(const State& state, const EngineOptions& options,
+                        const std::vector<Vec2>& incidence) {
+  // candidates are those near the sphere for the middle of the directions
+  const std::vector<Vec2> ends = extremes(incidence);
+  State tilted = state;
+  tilted.beam_tilt += ends[0];
+  ConvergenceOptions wanted;
+  wanted.tolerance = *options.tolerance;
+  wanted.zero_order_only = options.zero_order_only;
+  wanted.incidence.clear();
+  for (const Vec2& direction : ends) wanted.incidence.push_back(direction - ends[0]);
+  const ConvergedBeams found = converged_beams(tilted, bloch_options(options), wanted);
+  char text[200];
+  if (!found.converged) {
+    std::snprintf(text, sizeof text,
+                  "engine.tolerance: with %zu beams an intensity still changes by %.2g, more "
+                  "than %.2g; zero_order_only: true or the engine splitstep converge sooner",
+                  found.beams.size(), found.last_change, *options.tolerance);
+    throw Error(ErrorKind::numerical, text);
+  }
+  std::snprintf(text, sizeof text,
+                ", |g| to %.3g, |s| to %.3g 1/Å: the last third of them "
+                "changed an intensity by %.2g",
+                found.g_max, found.sg_max, found.last_change);
+  return {found.beams.hkl, text};
 }
 
 // The beams up to weak_g_max_invA that are weak and not among the strong ones.
-Beams weak_beams(const State& state, const EngineOptions& options, const std::vector<Hkl>& strong) {
+Beams weak_beams(const State& state, const EngineOptions& options, const std::vector<Hkl>& strong,
+                 const std::vector<Vec2>& incidence) {
   BeamSelection selection;
   selection.g_max = *options.weak_g_max_invA;
   selection.sg_max = 1e3;  // far from the Ewald sphere, too
   selection.zero_order_only = options.zero_order_only;
   const Beams candidates = select_beams(state, options.potential(), selection);
   SplitLimits limits;
-  const Beams weak = split_beams(state, options.potential(), candidates, limits).weak;
+  const Beams weak = split_beams(state, options.potential(), candidates, limits, incidence).weak;
   std::vector<Hkl> others;
   for (const Hkl& hkl : weak.hkl)
     if (std::find(strong.begin(), strong.end(), hkl) == strong.end()) others.push_back(hkl);
@@ -82,22 +93,47 @@ EngineKind engine_kind(const State& state, const EngineOptions& options) {
   return normal_is_z && along_a_zone(state) ? EngineKind::splitstep : EngineKind::bloch;
 }
 
-std::vector<Hkl> available_beams(const State& state, const EngineOptions& options, double g_max,
-                                 const std::vector<Vec2>& incidence) {
-  const Beams all = engine_kind(state, options) == EngineKind::splitstep
-                        ? zone_beams(state, g_max)
-                        : calculation_beams(state, options, incidence);
-  std::vector<Hkl> result;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all.g[i].norm() <= g_max) result.push_back(all.hkl[i]);
-  return result;
+BeamList beam_list(const State& state, const EngineOptions& options,
+                   const std::vector<Vec2>& incidence) {
+  const EngineKind kind = engine_kind(state, options);
+  if (kind == EngineKind::splitstep) return {};
+  if (kind == EngineKind::bloch && options.tolerance)
+    return converged_list(state, options, incidence);
+  BeamSelection selection;
+  selection.g_max = options.g_max_invA;
+  selection.sg_max = options.sg_max_invA;
+  selection.zero_order_only = options.zero_order_only;
+  BeamList list{select_beams(state, options.potential(), selection, incidence).hkl, ""};
+  if (kind == EngineKind::kinematical) return list;
+  // Far from a zone axis the strongest reflections are soon beyond sg_max, and count still.
+  selection.sg_max = 1e3;
+  selection.weight_min = 0.005;
+  for (const Hkl& hkl : select_beams(state, options.potential(), selection, incidence).hkl)
+    if (std::find(list.hkl.begin(), list.hkl.end(), hkl) == list.hkl.end()) list.hkl.push_back(hkl);
+  return list;
 }
 
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
-                            const EngineOptions& options, const std::vector<Vec2>& incidence) {
-  std::vector<int> index(wanted.size());
-  for (std::size_t i = 0; i < wanted.size(); ++i) index[i] = int(i);
+                            const EngineOptions& options) {
+  const std::vector<Vec2> along = {Vec2(0, 0)};
+  const bool listed = engine_kind(state, options) == EngineKind::bloch;
+  return make_engine(state, wanted, options, listed ? beam_list(state, options, along) : BeamList{},
+                     along);
+}
+
+EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
+                            const EngineOptions& options, const BeamList& list,
+                            const std::vector<Vec2>& incidence) {
   const EngineKind kind = engine_kind(state, options);
+  // the wanted beams alone, or after the list; the incident one is always there
+  std::vector<Hkl> all = kind == EngineKind::bloch ? list.hkl : std::vector<Hkl>{};
+  std::vector<int> index;
+  for (const Hkl& hkl : wanted) {
+    const auto found = std::find(all.begin(), all.end(), hkl);
+    index.push_back(int(found - all.begin()));
+    if (found == all.end()) all.push_back(hkl);
+  }
+  if (std::find(all.begin(), all.end(), Hkl{}) == all.end()) all.push_back(Hkl{});
   if (kind == EngineKind::splitstep) {
     SplitStepOptions splitstep;
     splitstep.potential = options.potential();
@@ -105,24 +141,17 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
     splitstep.g_max = options.g_max_invA;
     splitstep.slice_A = options.slice_A;
     splitstep.zero_order_only = options.zero_order_only;
-    return {SplitStep(state, beams_from_hkl(state, wanted), splitstep), index, ""};
+    return {SplitStep(state, beams_from_hkl(state, all), splitstep), index, ""};
   }
   if (kind == EngineKind::kinematical) {
     KinematicalOptions kinematical;
     kinematical.potential = options.potential();
     kinematical.refraction = options.refraction;
-    return {Kinematical(state, beams_from_hkl(state, wanted), kinematical), index, ""};
-  }
-  std::string note;
-  std::vector<Hkl> all = calculation_beams(state, options, incidence, &note).hkl;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const auto found = std::find(all.begin(), all.end(), wanted[i]);
-    index[i] = int(found - all.begin());
-    if (found == all.end()) all.push_back(wanted[i]);
+    return {Kinematical(state, beams_from_hkl(state, all), kinematical), index, ""};
   }
   BlochOptions bloch = bloch_options(options);
-  if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all);
-  note = std::to_string(all.size()) + " beams" + note;
+  if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all, incidence);
+  std::string note = std::to_string(all.size()) + " beams" + list.note;
   if (bloch.weak_beams.size() > 0)
     note += ", " + std::to_string(bloch.weak_beams.size()) + " weak ones";
   return {Bloch(state, beams_from_hkl(state, all), bloch), index, note};

@@ -8,11 +8,17 @@ namespace pendel {
 /// `auto` made definite: splitstep if lab z is a zone axis of every crystal and the surface normal.
 EngineKind engine_kind(const State& state, const EngineOptions& options);
 
-/// Beams that the engine can give, |g| <= g_max [1/Å]: the zero-order zone for splitstep, else
-/// those near the Ewald sphere.
-/// incidence: directions [rad, added to the state's tilt] at which a stated tolerance must hold.
-std::vector<Hkl> available_beams(const State& state, const EngineOptions& options, double g_max,
-                                 const std::vector<Vec2>& incidence = {Vec2(0, 0)});
+/// The beams of a Bloch-wave or kinematical calculation for directions of incidence [rad, added to
+/// the state's tilt] and those between: near the Ewald sphere and, for Bloch waves, whose
+/// |U|/(2K|s|) is at least 0.005 wherever they are; or as many as a stated tolerance
+/// needs (it holds in the middle and at the extremes of the directions). Empty for splitstep, which
+/// has no list. Error (numerical) if the tolerance is not reached.
+struct BeamList {
+  std::vector<Hkl> hkl;
+  std::string note;  ///< how good it is, if that was found out
+};
+BeamList beam_list(const State& state, const EngineOptions& options,
+                   const std::vector<Vec2>& incidence);
 
 /// An engine whose beams hold `wanted` (Bloch waves need others beside them), with the place of
 /// each.
@@ -22,8 +28,11 @@ struct EngineWithBeams {
   std::string note;        ///< "359 beams, ..."; empty where the engine has no list of them
 };
 EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
-                            const EngineOptions& options,
-                            const std::vector<Vec2>& incidence = {Vec2(0, 0)});
+                            const EngineOptions& options);
+/// The same with a list that is known already, and the directions that it is for.
+EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
+                            const EngineOptions& options, const BeamList& list,
+                            const std::vector<Vec2>& incidence);
 
 /// The same engine with a finer discretisation, one refinement at a time: slices an eighth as thick
 /// and a larger grid, or more beams; none for the kinematical engine, which discretises nothing,

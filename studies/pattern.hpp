@@ -8,6 +8,7 @@ namespace pendel {
 
 struct PatternOptions {
   double g_max_invA = 2;
+  std::optional<std::vector<std::array<int, 3>>> beams;
   int thickness_layer = 1;
   std::vector<double> thicknesses_A;
   std::optional<std::vector<Vec2>> tilts_mrad;
@@ -24,6 +25,9 @@ struct PatternOptions {
   template <class Visitor>
   void describe(Visitor& v) {
     v("g_max_invA", g_max_invA, help("beams up to this |g| are written").above(0));
+    v("beams", beams,
+      help("or these alone: [h, k, l] of the first layer's crystal, for maps over "
+           "many tilts"));
     v("thicknesses_A", thicknesses_A,
       help("series of thicknesses of one layer; empty: as in the specimen").above(0));
     v("thickness_series", thickness_series, help("or evenly spaced ones"));

@@ -52,17 +52,14 @@ void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& p
                  "source_size_A and focal_spread_A act where disks interfere; coherent is false");
 }
 
-void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
-              const EngineWithBeams& engine, int layer, const std::vector<double>& thicknesses,
+void add_cbed(const CbedOptions& options, const State& state, const BeamOptions& beam,
+              const DirectionEngines& engines, int layer, const std::vector<double>& thicknesses,
               RunContext& context, EmdWriter& result) {
-  const State& state = specimen.state;
   const Probe probe = probe_of(beam, options.probe);
   const Detector detector = detector_of(options.detector, beam.energy_keV);
   const ConvergentGrid grid =
       convergent_grid(probe, incident_step(options, state, 0.5 * detector.pixel));
-  const Beams& all = beams(engine.engine);
-  std::vector<Vec3> g;
-  for (const int i : engine.index) g.push_back(all.g[std::size_t(i)]);
+  const std::vector<Vec3>& g = engines.beams().g;
   const ConvergentPattern pattern(grid, g, state);
   const DetectorMap map(detector, pattern.k(), pattern.cell());
 
@@ -81,18 +78,16 @@ void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOp
                              MatrixXcd(long(g.size()), long(directions.size())));
   {
     Progress progress("cbed", long(directions.size() * thicknesses.size()), context.quiet);
-    thickness_series(
-        engine.engine, state, directions, layer, thicknesses,
-        [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& waves) {
-          if (interrupted())
-            throw Error(ErrorKind::interrupted,
-                        "interrupted; the image is not finished, --resume keeps the "
-                        "tilts that are");
-          for (std::size_t d = 0; d < some.size(); ++d)
-            for (std::size_t i = 0; i < g.size(); ++i)
-              psi[t](long(i), long(some[d])) = waves(engine.index[i], long(d));
-          progress.advance(long(some.size()));
-        });
+    engines.of(directions)
+        .thickness_series(
+            state, directions, layer, thicknesses,
+            [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& waves) {
+              stop_if_interrupted(
+                  "interrupted; the image is not finished, --resume keeps the tilts that are");
+              for (std::size_t d = 0; d < some.size(); ++d)
+                psi[t].col(long(some[d])) = waves.col(long(d));
+              progress.advance(long(some.size()));
+            });
   }
 
   Array image({thicknesses.size(), std::size_t(detector.rows), std::size_t(detector.columns)});
@@ -138,21 +133,21 @@ void add_spots(const SpotsOptions& options, const Specimen& specimen, double pre
         SpotPatterns(oriented.crystal, state.energy_keV, wanted)
             .spots(oriented.R_lab_crystal, state.surface_normal, state.beam_tilt);
     const std::size_t count = spots.size();
-    Array hkl({count, 3}), g({count, 3}), error({count}), intensity({count}), forbidden({count});
+    Array error({count}), intensity({count}), forbidden({count});
+    std::vector<Hkl> hkl;
+    std::vector<Vec3> g;
     for (std::size_t i = 0; i < count; ++i) {
-      for (int j = 0; j < 3; ++j) {
-        hkl(i, std::size_t(j)) = spots[i].hkl.vec()[j];
-        g(i, std::size_t(j)) = spots[i].g[j];
-      }
+      hkl.push_back(spots[i].hkl);
+      g.push_back(spots[i].g);
       error.values[i] = spots[i].excitation_error;
       intensity.values[i] = spots[i].intensity;
       forbidden.values[i] = spots[i].forbidden;
     }
     const std::string group = "spots/" + names[c] + "/";
     const EmdAxis spot = index_axis("spot", count);
-    result.array(group + "hkl", hkl, "", {spot, index_axis("index", 3)}, "Miller indices",
+    result.array(group + "hkl", array_of(hkl), "", {spot, index_axis("index", 3)}, "Miller indices",
                  hdf5::Stored::int32);
-    result.array(group + "g", g, "1/Å", {spot, index_axis("component", 3)},
+    result.array(group + "g", array_of(g), "1/Å", {spot, index_axis("component", 3)},
                  "scattering vector, lab x (columns), y (rows), z (along the beam)");
     result.array(group + "excitation_error", error, "1/Å", {spot}, "along the surface normal");
     const bool slab = options.shape == SpotShape::slab;
@@ -170,7 +165,7 @@ void add_scattering_matrices(const Specimen& specimen, const EngineWithBeams& en
   const std::vector<MatrixXcd> matrices =
       bloch.scattering_matrices(specimen.state, layer, specimen.state.beam_tilt, thicknesses);
   const Beams& all = bloch.beams();
-  Array real({thicknesses.size(), all.size(), all.size()}), hkl({all.size(), 3});
+  Array real({thicknesses.size(), all.size(), all.size()});
   Array imaginary = real;
   for (std::size_t t = 0; t < thicknesses.size(); ++t)
     for (std::size_t out = 0; out < all.size(); ++out)
@@ -179,14 +174,12 @@ void add_scattering_matrices(const Specimen& specimen, const EngineWithBeams& en
         real(t * all.size() + out, in) = value.real();
         imaginary(t * all.size() + out, in) = value.imag();
       }
-  for (std::size_t i = 0; i < all.size(); ++i)
-    for (int j = 0; j < 3; ++j) hkl(i, std::size_t(j)) = all.hkl[i].vec()[j];
   const std::vector<EmdAxis> axes = {
       {"thickness", "Å", thicknesses}, index_axis("out", all.size()), index_axis("in", all.size())};
   const std::string note = "amplitude out of a beam (row) for amplitude 1 in another (column)";
   result.array("scattering_matrix/real", real, "", axes, note);
   result.array("scattering_matrix/imaginary", imaginary, "", axes, note);
-  result.array("scattering_matrix/hkl", hkl, "",
+  result.array("scattering_matrix/hkl", array_of(all.hkl), "",
                {index_axis("beam", all.size()), index_axis("index", 3)}, "of rows and columns",
                hdf5::Stored::int32);
 }
@@ -201,11 +194,11 @@ void add_rings(const RingsOptions& options, const Specimen& specimen, Scattering
     const std::vector<Ring> rings =
         powder_rings(specimen.state.crystals[c].crystal, specimen.state.energy_keV, powder);
     const std::size_t count = rings.size();
-    Array g({count}), hkl({count, 3}), multiplicity({count}), intensity({count}),
-        forbidden({count});
+    Array g({count}), multiplicity({count}), intensity({count}), forbidden({count});
+    std::vector<Hkl> hkl;
     for (std::size_t i = 0; i < count; ++i) {
       g.values[i] = rings[i].g;
-      for (int j = 0; j < 3; ++j) hkl(i, std::size_t(j)) = rings[i].hkl.vec()[j];
+      hkl.push_back(rings[i].hkl);
       multiplicity.values[i] = rings[i].multiplicity;
       intensity.values[i] = rings[i].intensity;
       forbidden.values[i] = rings[i].forbidden;
@@ -213,7 +206,7 @@ void add_rings(const RingsOptions& options, const Specimen& specimen, Scattering
     const std::string group = "rings/" + names[c] + "/";
     const EmdAxis ring = index_axis("ring", count);
     result.array(group + "g", g, "1/Å", {ring}, "1/d");
-    result.array(group + "hkl", hkl, "", {ring, index_axis("index", 3)},
+    result.array(group + "hkl", array_of(hkl), "", {ring, index_axis("index", 3)},
                  "Miller indices of the strongest reflection", hdf5::Stored::int32);
     result.array(group + "multiplicity", multiplicity, "", {ring}, "reflections of the ring",
                  hdf5::Stored::int32);

@@ -1,7 +1,7 @@
 // What study `pattern` gives besides the beams' intensities: a detector's image of convergent-beam
 // diffraction, kinematical spots, scattering matrices, the rings of a powder.
 #pragma once
-#include "studies/engine.hpp"
+#include "studies/direction_engines.hpp"
 #include "studies/optics.hpp"
 #include "studies/run_context.hpp"
 #include "studies/specimen.hpp"
@@ -67,9 +67,10 @@ struct RingsOptions {
 
 void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& problems);
 
-/// Calculates the pattern at each thickness of a layer and adds cbed (thickness, row, column).
-void add_cbed(const CbedOptions& options, const Specimen& specimen, const BeamOptions& beam,
-              const EngineWithBeams& engine, int layer, const std::vector<double>& thicknesses,
+/// Calculates the pattern of the engines' beams at each thickness of a layer and adds cbed
+/// (thickness, row, column).
+void add_cbed(const CbedOptions& options, const State& state, const BeamOptions& beam,
+              const DirectionEngines& engines, int layer, const std::vector<double>& thicknesses,
               RunContext& context, EmdWriter& result);
 
 /// Adds, per crystal, its kinematical spots (hkl, g, excitation_error, intensity, forbidden).

@@ -11,7 +11,7 @@
 #include "fit/information.hpp"
 #include "io/checkpoint.hpp"
 #include "model/surrogate.hpp"
-#include "studies/engine.hpp"
+#include "studies/direction_engines.hpp"
 #include "studies/fit_parameters.hpp"
 #include "studies/interrupt.hpp"
 #include "studies/yaml_reader.hpp"
@@ -215,7 +215,8 @@ void PlanStudy::run(RunContext& context) const {
   const std::vector<double> thicknesses = planned_thicknesses(*this, specimen.state);
   const std::vector<Vec2> tilts = tilts_of(plan.tilts_mrad, plan.tilt_grid, plan.tilt_line);
   const double g_max = *std::max_element(plan.g_max_invA.begin(), plan.g_max_invA.end());
-  const std::vector<Hkl> disks = available_beams(specimen.state, engine, g_max);
+  const std::vector<Hkl> disks =
+      DirectionEngines(specimen.state, engine, {Vec2::Zero()}, {g_max, {}}, true).beams().hkl;
   std::vector<double> g;  // 1/Å, of every disk
   const OrientedCrystal& first =
       specimen.state.crystals[std::size_t(specimen.state.layers[0].crystal)];

@@ -72,6 +72,51 @@ class Pattern(unittest.TestCase):
         coherent = self.data(extra.replace("false", "true"), of="cbed")[0]
         np.testing.assert_allclose(coherent.sum(), image.sum(), rtol=5e-3)
 
+    def test_a_large_source_adds_intensities(self):
+        extra = ("  cbed:\n    detector: {rows: 64, columns: 64, pixel_mrad: 0.8}\n"
+                 "    probe: {aberrations: [{name: C10, value_A: 300}]}\n")
+        wide = "beam.semiangle_mrad=8"  # (111) is 8 mrad away
+        point, small, large, added = (self.data(extra, wide, *more, of="cbed", name=f"{i}.h5")[0]
+            for i, more in enumerate([[], ["pattern.cbed.probe.source_size_A=0.8"],
+                                      ["pattern.cbed.probe.source_size_A=30"],
+                                      ["pattern.cbed.coherent=false"]]))
+        spread = self.data(extra, wide, "pattern.cbed.probe.focal_spread_A=100", of="cbed")[0]
+        change = [np.abs(image - added).sum() / added.sum()
+                  for image in (point, small, large)]
+        self.assertGreater(change[0], 0.1)
+        self.assertLess(change[1], 0.8 * change[0])
+        self.assertGreater(change[1], 0.2 * change[0])
+        self.assertLess(change[2], 0.02)  # another net of plane waves at the rims
+        self.assertGreater(np.abs(spread - point).sum() / point.sum(), 0.02)
+        for image in (small, large, spread):
+            # but for what interference moves to beams beyond 0.8 1/Å
+            self.assertAlmostEqual(image.sum() / point.sum(), 1, delta=0.02)
+
+    def test_beams_asked_for(self):
+        plane = "beam.semiangle_mrad=0"
+        all_beams, _ = self.result("", plane)
+        some, text = self.result("  beams: [[2, -2, 0], [0, 0, 0], [1, -1, 1]]\n", plane,
+                                 name="some.h5")
+        self.assertIn("3 beams", text)
+        hkl = [tuple(row) for row in all_beams["hkl/data"][()]]
+        self.assertEqual([tuple(row) for row in some["hkl/data"][()]],
+                         [(2, -2, 0), (0, 0, 0), (1, -1, 1)])
+        for number, beam in enumerate([(2, -2, 0), (0, 0, 0), (1, -1, 1)]):
+            np.testing.assert_allclose(some["intensity/data"][0, number],
+                                       all_beams["intensity/data"][0, hkl.index(beam)], rtol=1e-9)
+
+    def test_beams_follow_the_tilt(self):
+        extra = "  beams: [[0, 0, 0]]\n  tilt_line: {from_mrad: [-80, 0], to_mrad: [80, 9], points: 33}\n"
+        settings = ["beam.semiangle_mrad=0", "engine.sg_max_invA=0.04"]
+        result, text = self.result(extra, *settings)
+        self.assertRegex(text, r"bloch: \d+ tiles of directions")
+        # the same directions, one by one, each with the beams of its own
+        for tilt in (0, 16, 32):
+            x, y = result["beam_tilt/data"][tilt]
+            alone = self.data("  beams: [[0, 0, 0]]\n", *settings, f"beam.tilt_mrad=[{x}, {y}]",
+                              name="alone.h5")
+            self.assertAlmostEqual(alone[0, 0], result["intensity/data"][tilt, 0, 0], delta=0.01)
+
     def test_counts_have_a_seed(self):
         extra = ("  cbed:\n    detector: {rows: 64, columns: 64, pixel_mrad: 0.8, dose: 1.0e+5, seed: "
                  "SEED}\n")
@@ -137,6 +182,10 @@ class Pattern(unittest.TestCase):
                  "semiangle_mrad: .*convergent"),
                 ("  cbed:\n    detector: {rows: 8, columns: 8, pixel_mrad: 1}\n"
                  "    probe: {aberrations: [{name: C31, value_A: 1}]}\n", [], r"study.yaml:\d+:\d+: .*C31"),
+                ("  cbed:\n    detector: {rows: 8, columns: 8, pixel_mrad: 1}\n    coherent: false\n"
+                 "    probe: {focal_spread_A: 9}\n", [], "focal_spread_A act where disks interfere"),
+                ("  beams: []\n", [], r"study.yaml:\d+:\d+: .*beams: is empty"),
+                ("  beams: [[1, 1, 1], [1, 1, 1]]\n", [], "beams.0: is given twice"),
                 ("  scattering_matrix: true\n", ["engine.kind=splitstep"], "scattering_matrix.*bloch"),
                 ("", ["engine.tolerance=1.0e-8"], "tolerance: with .* beams")]:
             (self.folder / "study.yaml").write_text(STUDY + extra)
