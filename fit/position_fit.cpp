@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "fit/uncertainty.hpp"
 
@@ -46,17 +47,40 @@ int degrees_of_freedom(const DiskModel& model, const DiskData& data, const Nuisa
          int(free_unknowns(model, nuisance).size());
 }
 
+/// A model to which the difference to another one, at one point, is added everywhere.
+class Corrected : public DiskModel {
+ public:
+  Corrected(const DiskModel& model, const DiskModel& engine, const Eigen::VectorXd& values)
+      : model_(model) {
+    Eigen::VectorXd from;
+    model.evaluate(values.data(), from, nullptr);
+    engine.evaluate(values.data(), difference_, nullptr);
+    difference_ -= from;
+  }
+  const std::vector<Parameter>& parameters() const override { return model_.parameters(); }
+  int disks() const override { return model_.disks(); }
+  void evaluate(const double* values, Eigen::VectorXd& intensity,
+                Eigen::MatrixXd* jacobian) const override {
+    model_.evaluate(values, intensity, jacobian);
+    intensity += difference_;
+  }
+
+ private:
+  const DiskModel& model_;
+  Eigen::VectorXd difference_;
+};
+
 }  // namespace
 
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
-                         const FitOptions& options) {
-  return fit_position(model,
-                      table.best(data, options.nuisance, options.starts, options.start_distance),
-                      data, options);
+                         const FitOptions& options, const DiskModel* engine) {
+  return fit_position(
+      model, table.best(&data, 1, options.nuisance, options.starts, options.start_distance).front(),
+      data, options);
 }
 
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,
-                         const DiskData& data, const FitOptions& options) {
+                         const DiskData& data, const FitOptions& options, const DiskModel* engine) {
   const std::vector<Parameter>& parameters = model.parameters();
   const double nan = std::numeric_limits<double>::quiet_NaN();
 
@@ -67,7 +91,7 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
     fit.covariance = Eigen::MatrixXd::Constant(n + 2, n + 2, nan);
     fit.solution.values = Eigen::VectorXd::Constant(n, nan);
     fit.solution.scale = fit.solution.background = fit.solution.chi2 = nan;
-    fit.reduced_chi2 = fit.second_basin_ratio = fit.cramer_rao_factor = nan;
+    fit.reduced_chi2 = fit.second_basin_ratio = fit.cramer_rao_factor = fit.last_correction = nan;
     fit.fitted = Eigen::VectorXd::Constant(data.intensity.size(), nan);
     return fit;
   }
@@ -91,12 +115,40 @@ PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::Vector
     solutions = distinct(polished, parameters, one_basin);
   }
 
+  // Every solution by its own corrected model, which is kept for the best one.
+  std::unique_ptr<Corrected> corrected;
+  Eigen::VectorXd before = solutions.front().values;
+  if (engine && options.corrections > 0) {
+    std::vector<std::unique_ptr<Corrected>> models(solutions.size());
+    std::vector<Eigen::VectorXd> from(solutions.size());
+    for (std::size_t i = 0; i < solutions.size(); ++i)
+      for (int k = 0; k < options.corrections; ++k) {
+        from[i] = solutions[i].values;
+        models[i] = std::make_unique<Corrected>(model, *engine, from[i]);
+        solutions[i] = solve(*models[i], data, options.nuisance, options.solve, from[i]);
+      }
+    const std::size_t best = std::size_t(
+        std::min_element(solutions.begin(), solutions.end(),
+                         [](const Solution& a, const Solution& b) { return a.chi2 < b.chi2; }) -
+        solutions.begin());
+    corrected = std::move(models[best]);
+    before = from[best];
+    solutions = distinct(solutions, parameters, one_basin);
+  }
+  const DiskModel& last = corrected ? *corrected : model;
+
   fit.solution = solutions.front();
   fit.status = fit.solution.converged ? FitStatus::converged : FitStatus::not_converged;
   fit.second_basin_ratio = solutions.size() > 1 ? solutions[1].chi2 / solutions[0].chi2 : nan;
   fit.basins = std::move(solutions);
   fit.basins.resize(std::min<std::size_t>(fit.basins.size(), std::size_t(options.basins)));
-  assess(model, data, options.nuisance, fit);
+  assess(last, data, options.nuisance, fit);
+  fit.last_correction = nan;
+  for (long k = 0; corrected && k < long(parameters.size()); ++k) {
+    const double move = std::abs(fit.solution.values[k] - before[k]);
+    if (std::isfinite(fit.covariance(k, k)))
+      fit.last_correction = std::fmax(fit.last_correction, move / std::sqrt(fit.covariance(k, k)));
+  }
   return fit;
 }
 

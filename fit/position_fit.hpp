@@ -11,6 +11,7 @@ struct FitOptions {
   double start_distance = 0.1;   ///< between starts, fraction of the ranges
   int screening_iterations = 4;  ///< of every start, before the best basins are polished
   int basins = 2;                ///< polished
+  int corrections = 0;           ///< by the engine, of what a surrogate found
 };
 
 enum class FitStatus { converged = 0, not_converged = 1, no_data = 2 };
@@ -30,12 +31,18 @@ struct PositionFit {
   double cramer_rao_factor = 1;  ///< covariance over the Cramér-Rao limit
   /// χ² of the best other basin over that of the best; NaN if every start led to the same one.
   double second_basin_ratio = 0;
+  /// By how much the engine's last correction moved the parameters: the largest move in units of
+  /// the error bar; NaN without one.
+  double last_correction = 0;
   Eigen::VectorXd fitted;  ///< model intensities in data units; (disks)
 };
 
-/// Fewer finite disks than unknowns + 1: status no_data.
+/// Fewer finite disks than unknowns + 1: status no_data. With an engine, every polished solution of
+/// the model is corrected options.corrections times: the intensities that the engine adds to the
+/// model's at the solution are added everywhere, and it is polished again. One exact evaluation per
+/// correction, no derivatives; what is left is of second order in the model's error.
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
-                         const FitOptions& options);
+                         const FitOptions& options, const DiskModel* engine = nullptr);
 
 /// Whether two solutions are one: every parameter within 1 % of its range.
 bool same_basin(const Solution& a, const Solution& b, const std::vector<Parameter>& parameters);
@@ -46,6 +53,7 @@ void assess(const DiskModel& model, const DiskData& data, const Nuisance& nuisan
 
 /// The same from given starts.
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,
-                         const DiskData& data, const FitOptions& options);
+                         const DiskData& data, const FitOptions& options,
+                         const DiskModel* engine = nullptr);
 
 }  // namespace pendel

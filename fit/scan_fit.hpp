@@ -14,10 +14,10 @@ struct ScanHooks {
 };
 
 /// Fits of all positions, in their order; those skipped or not reached have an empty solution. The
-/// result does not depend on the number of threads.
+/// result does not depend on the number of threads. engine: see fit_position.
 std::vector<PositionFit> fit_scan(const DiskModel& model, const StartTable& table,
                                   const std::vector<DiskData>& data, const FitOptions& options,
-                                  const ScanHooks& hooks = {});
+                                  const ScanHooks& hooks = {}, const DiskModel* engine = nullptr);
 
 /// `shared`: indices of the model's parameters. Every position is first fitted with all parameters
 /// free; the median of the shared ones starts the joint fit, in which each position keeps its own

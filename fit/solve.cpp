@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/parallel.hpp"
+#include "fit/least_squares.hpp"
 #include "fit/uncertainty.hpp"
 
 namespace pendel {
@@ -179,17 +180,16 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
   const std::vector<int> own = free_unknowns(model, nuisance);
   DiskCost cost(model, data, within(ranges, start), own, std::vector<int>());
   Unknowns x = cost.start(nuisance);
-  Eigen::VectorXd block = x(own);
-
-  ceres::Problem::Options problem_options;
-  problem_options.cost_function_ownership = ceres::DO_NOT_TAKE_OWNERSHIP;
-  ceres::Problem problem(problem_options);
-  std::vector<double*> blocks;  // none if every unknown is held
-  if (!own.empty()) blocks.push_back(block.data());
-  problem.AddResidualBlock(&cost, nullptr, blocks);
-  set_bounds(problem, block, own, ranges);
-  ceres::Solver::Summary summary;
-  ceres::Solve(solver_options(options), &problem, &summary);
+  Eigen::VectorXd block = x(own), lower(own.size()), upper(own.size());
+  for (std::size_t k = 0; k < own.size(); ++k) {
+    lower[long(k)] = ranges[own[k]].lower;
+    upper[long(k)] = ranges[own[k]].upper;
+  }
+  const Minimum minimum = minimise(
+      [&](const double* at, double* residuals, double* jacobian) {
+        return cost.Evaluate(&at, residuals, &jacobian);
+      },
+      cost.num_residuals(), block, lower, upper, options.max_iterations, options.tolerance);
   for (std::size_t k = 0; k < own.size(); ++k) x[own[k]] = block[long(k)];
 
   Solution solution;
@@ -197,9 +197,9 @@ Solution solve(const DiskModel& model, const DiskData& data, const Nuisance& nui
   solution.values = x.head(n);
   solution.scale = x[n];
   solution.background = x[n + 1];
-  solution.chi2 = 2 * summary.final_cost;
-  solution.iterations = int(summary.iterations.size());
-  solution.converged = summary.termination_type == ceres::CONVERGENCE;
+  solution.chi2 = minimum.chi2;
+  solution.iterations = minimum.iterations;
+  solution.converged = minimum.converged;
   return solution;
 }
 

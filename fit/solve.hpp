@@ -1,5 +1,5 @@
-// One nonlinear least-squares fit of disk intensities from one start (Ceres; the only file with
-// it).
+// Nonlinear least-squares fits of disk intensities from one start: of one position, and joint fits
+// of several (Ceres; the only file with it).
 #pragma once
 #include "fit/disk_data.hpp"
 #include "model/forward_model.hpp"
@@ -20,8 +20,8 @@ struct SolveOptions {
 struct Solution {
   Eigen::VectorXd values;  ///< of the model's parameters
   double scale = 1, background = 0;
-  double chi2 = 0;  ///< Σ r² (Poisson: deviance)
-  int iterations = 0;
+  double chi2 = 0;         ///< Σ r² (Poisson: deviance)
+  int iterations = 0;      ///< evaluations after that of the start
   bool converged = false;  ///< a result, not an error
 };
 

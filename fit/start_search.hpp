@@ -10,16 +10,21 @@ class StartTable {
   /// `samples` points of a low-discrepancy sequence in the box of the model's ranges. [Roberts2018]
   StartTable(const DiskModel& model, int samples);
 
-  /// Up to `count` starts in order of increasing misfit (scale and background fitted, weights
-  /// softened by a relative error, since a sample is near the truth at best), no two within
-  /// `distance` of each other (fraction of the ranges, largest component).
-  std::vector<Eigen::VectorXd> best(const DiskData& data, const Nuisance& nuisance, int count,
-                                    double distance) const;
+  /// Of every position up to `count` starts in order of increasing misfit (scale and background
+  /// fitted, weights softened by a relative error, since a sample is near the truth at best), no
+  /// two within `distance` of each other (fraction of the ranges, largest component). A position's
+  /// starts do not depend on the others, which only share the reading of the table.
+  std::vector<std::vector<Eigen::VectorXd>> best(const DiskData* data, int positions,
+                                                 const Nuisance& nuisance, int count,
+                                                 double distance) const;
 
  private:
+  std::vector<Eigen::VectorXd> distinct(const float* misfit, int count, double distance) const;
+
   std::vector<Parameter> parameters_;
-  Eigen::MatrixXd points_;                 // (parameters, samples)
-  Eigen::MatrixXd intensities_, squares_;  // (disks, samples)
+  Eigen::MatrixXd points_;  // (parameters, samples)
+  int disks_ = 0;
+  std::vector<float> intensities_;  // (block of samples, disk, sample of the block)
 };
 
 }  // namespace pendel

@@ -1,11 +1,11 @@
 // A surrogate of a forward model: disk intensities as a Chebyshev series in all parameters over
-// their ranges, averaged over the aperture analytically, certified at points that were not used to
-// build it.
+// their ranges, averaged over the aperture analytically, cut into cells, certified at points that
+// were not used to build it.
 #pragma once
-#include <cstdint>
 #include <vector>
 
 #include "model/forward_model.hpp"
+#include "model/local_series.hpp"
 
 namespace pendel {
 
@@ -20,7 +20,8 @@ struct SurrogateOptions {
 struct SurrogateCertificate {
   std::vector<int> nodes;  ///< per parameter
   int points = 0;          ///< of the certificate
-  int terms = 0;           ///< kept of the series
+  std::vector<int> cells;  ///< per parameter, in the order of the series
+  int terms = 0;           ///< of every cell
   int symmetries = 1;      ///< operations (identity included) that saved simulations
   double r1_mean = 0, r1_max = 0;
 };
@@ -41,19 +42,16 @@ class Surrogate : public DiskModel {
                 Eigen::MatrixXd* jacobian) const override;
   const SurrogateCertificate& certificate() const { return certificate_; }
 
-  static constexpr int lanes = 16;  ///< disks summed together in evaluate
-
  private:
   /// tail: R1 of what the nodes may leave out, along a line.
   void build(const ForwardModel& exact, const SurrogateOptions& options, double tail);
   void certify(const ForwardModel& exact, const SurrogateOptions& options);
 
   std::vector<Parameter> parameters_;
-  std::vector<int> order_;             // parameters, in the order in which terms are sorted
-  std::vector<int> nodes_;             // per parameter
-  std::vector<std::uint8_t> factors_;  // per term: first factor that differs, then all degrees
-  int disks_ = 0, terms_ = 0;
-  std::vector<float> coefficients_;  // (block of disks, term, disk of the block)
+  std::vector<int> order_;  // parameters, in the order of the series' variables
+  std::vector<int> nodes_;  // per parameter
+  int disks_ = 0;
+  LocalSeries series_;
   SurrogateCertificate certificate_;
 };
 

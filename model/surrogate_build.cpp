@@ -20,6 +20,10 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+// What cutting the series into cells may drop, as a part of the tolerance; and the cells' memory.
+constexpr double cells_tail = 0.1;
+constexpr std::size_t most_bytes = std::size_t(96) << 20;
+
 /// One parameter as a dimension of the tensor.
 struct Dimension {
   int parameter;
@@ -424,56 +428,26 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
     inner *= n;
   }
 
-  // Keep the terms that matter: what is dropped adds up to a quarter of the tolerance.
-  const double total = tensor.row(0).head(disks).sum();
-  std::vector<std::pair<double, long>> size;  // (Σ_disks |c|, term)
-  for (long t = 0; t < n_tilt; ++t)
-    for (long v = 0; v < local; ++v)
-      size.emplace_back(tensor.row(t).segment(v * disks, disks).cwiseAbs().sum(), t * local + v);
-  std::sort(size.begin(), size.end());
-  double dropped = 0;
-  std::size_t begin = 0;
-  // Random signs: the dropped terms add up in quadrature at a typical point.
-  while (begin < size.size() && (dropped += size[begin].first * size[begin].first) <
-                                    std::pow(0.25 * options.tolerance * total, 2))
-    ++begin;
-  std::vector<long> kept;
-  for (std::size_t i = begin; i < size.size(); ++i) kept.push_back(size[i].second);
-  std::sort(kept.begin(), kept.end());
-
   nodes_.assign(parameters_.size(), 1);
   order_.clear();
+  std::vector<int> degrees;
   for (const Dimension* d : dimensions) {
     nodes_[d->parameter] = d->nodes;
     order_.push_back(d->parameter);
+    degrees.push_back(d->nodes);
   }
   disks_ = disks;
-  terms_ = int(kept.size());
-  coefficients_.assign(std::size_t((disks + lanes - 1) / lanes) * lanes * terms_, 0.0f);
-  factors_.clear();
-  std::vector<std::uint8_t> degrees(count), previous(count, 255);
-  for (std::size_t term = 0; term < kept.size(); ++term) {
-    const long t = kept[term] / local, v = kept[term] % local;
-    for (int d = 0; d < disks; ++d)
-      coefficients_[(std::size_t(d / lanes) * terms_ + term) * lanes + d % lanes] =
-          float(tensor(t, v * disks + d));
-    long rest = v;
-    for (int i = count - 1; i >= tilts; --i) {
-      degrees[i] = std::uint8_t(rest % dimensions[i]->nodes);
-      rest /= dimensions[i]->nodes;
-    }
-    if (tilts) {
-      degrees[0] = std::uint8_t(t / ny);
-      degrees[1] = std::uint8_t(t % ny);
-    }
-    const auto first_new = std::mismatch(degrees.begin(), degrees.end(), previous.begin()).first;
-    factors_.push_back(std::uint8_t(first_new - degrees.begin()));
-    factors_.insert(factors_.end(), degrees.begin(), degrees.end());
-    previous = degrees;
-  }
+  const double total = tensor.row(0).head(disks).sum();
+  std::vector<float> series(std::size_t(tensor.size()));
+  for (int t = 0; t < n_tilt; ++t)
+    Eigen::Map<Eigen::RowVectorXf>(series.data() + long(t) * tensor.cols(), tensor.cols()) =
+        tensor.row(t).cast<float>();
+  tensor.resize(0, 0);
+  series_ = LocalSeries(series, degrees, disks, cells_tail * options.tolerance * total, most_bytes);
 
   certificate_.nodes = nodes_;
-  certificate_.terms = int(kept.size());
+  certificate_.cells = series_.cells();
+  certificate_.terms = series_.terms();
   certificate_.symmetries = int(symmetries.size());
 }
 

@@ -151,15 +151,19 @@ Search choose_search(const ForwardModel& model, const SearchOptions& search, con
 }
 
 std::string surrogate_summary(const SurrogateCertificate& c) {
-  char text[200];
-  std::snprintf(
-      text, sizeof text,
-      "surrogate: %d terms, %d symmetries; Σ|ΔI|/ΣI at %d random points: mean %.2g, largest %.2g",
-      c.terms, c.symmetries, c.points, c.r1_mean, c.r1_max);
+  long cells = 1;
+  for (int along : c.cells) cells *= along;
+  char text[240];
+  std::snprintf(text, sizeof text,
+                "surrogate: %ld cells of %d terms, %d symmetries; Σ|ΔI|/ΣI at %d random points: "
+                "mean %.2g, largest %.2g",
+                cells, c.terms, c.symmetries, c.points, c.r1_mean, c.r1_max);
   return text;
 }
 
-std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector<DiskData>& data,
+// engine: corrects what the model finds; null if the model is the engine.
+std::vector<PositionFit> fit_positions(const DiskModel& model, const DiskModel* engine,
+                                       const std::vector<DiskData>& data,
                                        const ParameterOptions& options, const ScanGrid& grid,
                                        bool from_neighbours, const RunContext& context,
                                        long& done_here) {
@@ -188,7 +192,7 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const std::vector
   std::vector<PositionFit> fits =
       from_neighbours
           ? fit_scan_from_neighbours(model, table, data, grid, fit_options(options), hooks, known)
-          : fit_scan(model, table, data, fit_options(options), hooks);
+          : fit_scan(model, table, data, fit_options(options), hooks, engine);
   if (done_here < total)
     throw Error(ErrorKind::interrupted,
                 "interrupted: " + std::to_string(data.size() - std::size_t(total - done_here)) +
@@ -289,8 +293,8 @@ void FitStudy::run(RunContext& context) const {
   const DiskModel& used = surrogate ? static_cast<const DiskModel&>(*surrogate) : model;
   long done_here = 0;
   std::vector<PositionFit> alone =
-      fit_positions(used, positions, fit, grid_of(scan), search.method == SearchMethod::neighbours,
-                    context, done_here);
+      fit_positions(used, surrogate ? &model : nullptr, positions, fit, grid_of(scan),
+                    search.method == SearchMethod::neighbours, context, done_here);
   const double cpu = context.provenance.cpu_seconds() - cpu_before;
 
   const std::vector<Determination> determined = determinations(used, positions, options, alone);
@@ -303,7 +307,10 @@ void FitStudy::run(RunContext& context) const {
   if (!priors.empty()) coupling = couple(used, positions, options, priors, alone);
   std::vector<PositionFit>& fits = priors.empty() ? alone : coupling.fits;
 
-  const Discretisation convergence = discretisation(used, model, engine, positions, options, fits);
+  // corrected fits are the engine's own: what finer engines change does not hold the surrogate's
+  const DiskModel& found_by = fit.search.fit.corrections > 0 ? model : used;
+  const Discretisation convergence =
+      discretisation(found_by, model, engine, positions, options, fits);
   std::vector<Eigen::MatrixXd> of_shared;
   if (!shared.values.empty())
     of_shared = shared_errors(all_free, unknowns, shared.values, shared.covariance, positions,

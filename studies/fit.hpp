@@ -109,6 +109,9 @@ struct SearchOptions {
     v("basins", fit.basins, help("best distinct solutions that are polished").range(1, 100));
     v("screening_iterations", fit.screening_iterations,
       help("of every start, before that").range(1, 1000));
+    v("corrections", fit.corrections,
+      help("times that the engine itself corrects what the surrogate found, position by position")
+          .range(0, 5));
     v("max_iterations", fit.solve.max_iterations, help("of a solution").range(1, 10000));
     v("tolerance", fit.solve.tolerance,
       help("relative change of χ² at which to stop").range(1e-14, 0.1));

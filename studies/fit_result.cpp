@@ -10,7 +10,7 @@ namespace pendel {
 
 namespace {
 
-constexpr std::size_t scalars_of_row = 9;
+constexpr std::size_t scalars_of_row = 10;
 
 EmdAxis disk_axis(const DiskScan& scan) { return index_axis("disk", scan.disks()); }
 
@@ -38,11 +38,11 @@ std::size_t fit_row_size(const RowShape& shape) {
 
 std::vector<double> fit_row(const PositionFit& fit, const RowShape& shape) {
   const Solution& s = fit.solution;
-  std::vector<double> row = {double(fit.status),    s.scale,
-                             s.background,          s.chi2,
-                             double(s.iterations),  double(fit.degrees_of_freedom),
-                             fit.reduced_chi2,      fit.cramer_rao_factor,
-                             fit.second_basin_ratio};
+  std::vector<double> row = {double(fit.status),     s.scale,
+                             s.background,           s.chi2,
+                             double(s.iterations),   double(fit.degrees_of_freedom),
+                             fit.reduced_chi2,       fit.cramer_rao_factor,
+                             fit.second_basin_ratio, fit.last_correction};
   row.insert(row.end(), s.values.data(), s.values.data() + s.values.size());
   row.insert(row.end(), fit.covariance.data(), fit.covariance.data() + fit.covariance.size());
   row.insert(row.end(), fit.fitted.data(), fit.fitted.data() + fit.fitted.size());
@@ -68,6 +68,7 @@ PositionFit fit_of_row(const std::vector<double>& row, const RowShape& shape) {
   fit.reduced_chi2 = row[6];
   fit.cramer_rao_factor = row[7];
   fit.second_basin_ratio = row[8];
+  fit.last_correction = row[9];
   const double* at = row.data() + scalars_of_row;
   s.values = Eigen::Map<const Eigen::VectorXd>(at, n);
   at += n;
@@ -123,6 +124,9 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
   map("second_basin_ratio", "",
       "χ² of the best other solution over χ² of this one; NaN: there is no other", Stored::float64,
       [](const PositionFit& f) { return f.second_basin_ratio; });
+  map("last_correction", "",
+      "largest move of a parameter by the engine's last correction over its error; NaN: none",
+      Stored::float64, [](const PositionFit& f) { return f.last_correction; });
   map("iterations", "", "of the last polish", Stored::int32,
       [](const PositionFit& f) { return double(f.solution.iterations); });
   map("status", "", "0 converged, 1 not converged, 2 no data", Stored::int32,
