@@ -20,6 +20,8 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+// At the nodes: 1 GiB in double precision.
+constexpr double most_values = double(1 << 27);
 // What cutting the series into cells may drop, as a part of the tolerance; and the cells' memory.
 constexpr double cells_tail = 0.1;
 constexpr std::size_t most_bytes = std::size_t(96) << 20;
@@ -315,6 +317,14 @@ void Surrogate::build(const ForwardModel& exact, const SurrogateOptions& options
   const std::vector<Dimension*> dimensions = builder.all();
   const int tilts = int(builder.tilts.size()), count = int(dimensions.size());
   const int disks = exact.disks();
+
+  double size = disks;
+  for (const Dimension* d : dimensions) size *= d->nodes;
+  if (size > most_values)
+    throw Error(ErrorKind::study,
+                "a surrogate of these ranges would need " + std::to_string(size / most_values) +
+                    " times the values that are allowed; narrow the ranges or use search: "
+                    "multistart");
 
   // Every layer's variants, its own parameters varying in order, the last fastest.
   std::vector<std::vector<LayerVariant>> variants(builder.layers.size());

@@ -63,7 +63,8 @@ BOOST_AUTO_TEST_CASE(linear_least_squares_with_many_unknowns) {
   const Minimum minimum = minimise(linear, m, x, -far, far, 50, 1e-12);
   const Eigen::VectorXd expected = A.colPivHouseholderQr().solve(b);
   BOOST_TEST(minimum.converged);
-  BOOST_TEST((x - expected).norm() < 1e-4 * expected.norm());
+  // the last gain of χ² that counts is 1e-9: steps of 3e-5 in the directions the data determine
+  BOOST_TEST((x - expected).norm() < 1e-4);
   BOOST_TEST(std::abs(minimum.chi2 - (A * expected - b).squaredNorm()) < 1e-8);
 }
 

@@ -1,5 +1,6 @@
 // Fits of positions and scans: global search, error bars, second basins, missing data, threads.
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <limits>
 
 #include "core/parallel.hpp"
@@ -77,6 +78,46 @@ BOOST_AUTO_TEST_CASE(what_the_data_leave_open_has_no_error_bar) {
                    toy_counts(model, Eigen::Vector2d(0.2, 0.2), 1e4, 1, 0), toy_options());
   BOOST_TEST(std::isfinite(fit.covariance(0, 0)));
   BOOST_TEST(std::isnan(fit.covariance(1, 1)));
+}
+
+BOOST_AUTO_TEST_CASE(an_engine_corrects_what_a_surrogate_finds) {
+  // A surrogate that is wrong by 1 % and more, differently at every point.
+  class Wrong : public ToyModel {
+   public:
+    explicit Wrong(const ToyModel& right) : ToyModel(right) {}
+    void evaluate(const double* values, Eigen::VectorXd& intensity,
+                  Eigen::MatrixXd* jacobian) const override {
+      ToyModel::evaluate(values, intensity, jacobian);
+      for (int i = 0; i < disks(); ++i) {
+        const double factor = 1 + 0.01 * std::sin(3.0 * i + values[0] - values[1]);
+        if (jacobian) {
+          jacobian->row(i) *= factor;
+          const double slope = 0.01 * std::cos(3.0 * i + values[0] - values[1]) * intensity[i];
+          (*jacobian)(i, 0) += slope;
+          (*jacobian)(i, 1) -= slope;
+        }
+        intensity[i] *= factor;
+      }
+    }
+  };
+  const ToyModel engine(40, 3);
+  const Wrong surrogate(engine);
+  const StartTable table(surrogate, 1000);
+  const Eigen::Vector3d truth(0.4, -0.7, 0.2);
+  const DiskData data = toy_counts(engine, truth, 1e5, 1, 3);
+  FitOptions options = toy_options();
+  double error[3];
+  for (int corrections : {0, 1, 2}) {
+    options.corrections = corrections;
+    const PositionFit fit = fit_position(surrogate, table, data, options, &engine);
+    error[corrections] = (fit.solution.values - truth).norm();
+    BOOST_TEST(std::isnan(fit.last_correction) == (corrections == 0));
+  }
+  BOOST_TEST_MESSAGE("error: " << error[0] << ", corrected once " << error[1] << ", twice "
+                               << error[2]);
+  BOOST_TEST(error[0] > 1e-4);
+  BOOST_TEST(error[1] < 0.03 * error[0]);
+  BOOST_TEST(error[2] < 0.03 * error[1] + 1e-7);
 }
 
 BOOST_AUTO_TEST_CASE(too_few_disks_is_no_data) {
