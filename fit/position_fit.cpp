@@ -76,7 +76,7 @@ PositionFit fit_position(const DiskModel& model, const StartTable& table, const 
                          const FitOptions& options, const DiskModel* engine) {
   return fit_position(
       model, table.best(&data, 1, options.nuisance, options.starts, options.start_distance).front(),
-      data, options);
+      data, options, engine);
 }
 
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,

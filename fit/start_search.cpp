@@ -24,9 +24,11 @@ struct PositionSums {
   float w, wd, wdd, scale_lower, scale_upper, background_lower, background_upper;
 };
 
-inline Lanes within(Lanes x, float lower, float upper) {
-  const Lanes least = x < lower ? Lanes{} + lower : x;
-  return least > upper ? Lanes{} + upper : least;
+/// x within its bounds; in place, since vectors of this size are returned differently by every
+/// processor.
+inline __attribute__((always_inline)) void bound(Lanes& x, float lower, float upper) {
+  x = x < lower ? Lanes{} + lower : x;
+  x = x > upper ? Lanes{} + upper : x;
 }
 
 /// fit_scale for every sample and for `together` positions. table: (block, disk, lane); weights:
@@ -49,11 +51,11 @@ PENDEL_CLONES void misfits_of(const float* table, int blocks, int disks, const f
       const Lanes determinant = s.w * wII[p] - wI[p] * wI[p];
       Lanes background =
           determinant > 0.0f ? (wII[p] * s.wd - wI[p] * wId[p]) / determinant : Lanes{};
-      background = within(background, s.background_lower, s.background_upper);
-      const Lanes scale =
-          within(wII[p] > 0.0f ? (wId[p] - background * wI[p]) / wII[p] : Lanes{} + 1,
-                 s.scale_lower, s.scale_upper);
-      background = within((s.wd - scale * wI[p]) / s.w, s.background_lower, s.background_upper);
+      bound(background, s.background_lower, s.background_upper);
+      Lanes scale = wII[p] > 0.0f ? (wId[p] - background * wI[p]) / wII[p] : Lanes{} + 1;
+      bound(scale, s.scale_lower, s.scale_upper);
+      background = (s.wd - scale * wI[p]) / s.w;
+      bound(background, s.background_lower, s.background_upper);
       *reinterpret_cast<Lanes*>(misfits + (long(p) * blocks + b) * lanes) =
           s.wdd + scale * (scale * wII[p] - 2 * wId[p] + 2 * background * wI[p]) +
           background * (background * s.w - 2 * s.wd);
