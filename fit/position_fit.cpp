@@ -74,9 +74,9 @@ class Corrected : public DiskModel {
 
 PositionFit fit_position(const DiskModel& model, const StartTable& table, const DiskData& data,
                          const FitOptions& options, const DiskModel* engine) {
-  return fit_position(
-      model, table.best(&data, 1, options.nuisance, options.starts, options.start_distance).front(),
-      data, options, engine);
+  return fit_position(model,
+                      table.best(data, options.nuisance, options.starts, options.start_distance),
+                      data, options, engine);
 }
 
 PositionFit fit_position(const DiskModel& model, const std::vector<Eigen::VectorXd>& starts,

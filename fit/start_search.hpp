@@ -17,6 +17,11 @@ class StartTable {
   std::vector<std::vector<Eigen::VectorXd>> best(const DiskData* data, int positions,
                                                  const Nuisance& nuisance, int count,
                                                  double distance) const;
+  /// Those of one position.
+  std::vector<Eigen::VectorXd> best(const DiskData& data, const Nuisance& nuisance, int count,
+                                    double distance) const {
+    return best(&data, 1, nuisance, count, distance).front();
+  }
 
  private:
   std::vector<Eigen::VectorXd> distinct(const float* misfit, int count, double distance) const;
