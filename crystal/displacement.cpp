@@ -85,29 +85,41 @@ CrystalTangent displacement_of_sites(const Crystal& crystal,
   CrystalTangent direction;
   direction.displacement.assign(crystal.sites.size(), Vec3::Zero());
   std::vector<std::string> moved_by(crystal.sites.size());
-  for (const auto& [name, shift] : list) {
-    bool found = false;
-    std::map<std::string, int> count;
-    std::string known;
-    for (std::size_t j = 0; j < crystal.sites.size(); ++j) {
-      const std::string& label = crystal.sites[j].label;
-      const std::string numbered = label + "#" + std::to_string(++count[label]);
-      if (count[label] == 1) known += (known.empty() ? "" : ", ") + label;
-      if (name != label && name != numbered) continue;
-      found = true;
+  for (const auto& [name, shift] : list)
+    for (const int j : sites_named(crystal, name)) {
       if (!moved_by[j].empty())
-        throw Error(ErrorKind::study, "site " + numbered + " of " + crystal.name +
+        throw Error(ErrorKind::study, "site " + crystal.sites[j].label + " of " + crystal.name +
                                           " is displaced by '" + moved_by[j] + "' and by '" + name +
                                           "'; name it once");
       moved_by[j] = name;
       direction.displacement[j] = shift;
     }
-    if (!found)
-      throw Error(ErrorKind::study, "crystal " + crystal.name + " has no site '" + name +
-                                        "'; its labels are " + known +
-                                        " (label#n for the n-th site of a label)");
-  }
   return direction;
+}
+
+Vec3 polarization(const Crystal& crystal, const CrystalTangent& displacements,
+                  const std::map<std::string, Vec3>& born_charges) {
+  constexpr double e_per_A2 = 1602.176634;  // µC/cm²
+  constexpr double neutral = 0.1;           // e
+  std::vector<const Vec3*> charge(crystal.sites.size(), nullptr);
+  for (const auto& [label, value] : born_charges)
+    for (const int j : sites_named(crystal, label)) charge[j] = &value;
+  Vec3 sum = Vec3::Zero(), dipole = Vec3::Zero();
+  for (std::size_t j = 0; j < charge.size(); ++j) {
+    if (!charge[j])
+      throw Error(ErrorKind::study, "site " + crystal.sites[j].label + " of " + crystal.name +
+                                        " has no Born charge; every site needs one");
+    sum += *charge[j];
+    if (!displacements.displacement.empty())
+      dipole += charge[j]->cwiseProduct(displacements.displacement[j]);
+  }
+  if (sum.cwiseAbs().maxCoeff() > neutral) {
+    std::ostringstream text;
+    text << "the Born charges of " << crystal.name << " add up to [" << sum.transpose()
+         << "] e in a cell; they must add up to 0";
+    throw Error(ErrorKind::study, text.str());
+  }
+  return e_per_A2 / crystal.volume() * dipole;
 }
 
 }  // namespace pendel

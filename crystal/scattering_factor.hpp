@@ -10,6 +10,8 @@ enum class ScatteringTable { lobato, kirkland, peng, weickenmeier_kohl };
 /// factor). Error (input) if the element is not in the table.
 /// [Lobato2014; Kirkland2010, C.15; Peng1996; WeickenmeierKohl1991]
 double scattering_factor(ScatteringTable table, int Z, double g);
+/// d f_e/d(g²) [Å³].
+double scattering_factor_slope(ScatteringTable table, int Z, double g);
 bool has_element(ScatteringTable table, int Z);
 
 /// Absorptive form factor f' of an atom [Å], for U' = (1/Ω) Σ occ f' exp(−2πi g·r): relativistic

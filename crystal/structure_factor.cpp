@@ -1,5 +1,6 @@
 #include "crystal/structure_factor.hpp"
 
+#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -44,39 +45,44 @@ std::string described(const Crystal& crystal) {
 StructureFactors::StructureFactors(const Crystal& crystal, const std::vector<Hkl>& reflections,
                                    double energy_keV, const PotentialOptions& options)
     : cell_(crystal.cell), reflections_(reflections), energy_keV_(energy_keV), options_(options) {
-  std::vector<double> lengths;
   for (const Hkl& hkl : reflections) {
-    g_.push_back(cell_.g(hkl).v);
-    lengths.push_back(g_.back().norm());
     lowest_ = {std::min(lowest_.h, hkl.h), std::min(lowest_.k, hkl.k), std::min(lowest_.l, hkl.l)};
     highest_ = {std::max(highest_.h, hkl.h), std::max(highest_.k, hkl.k),
                 std::max(highest_.l, hkl.l)};
-  }
-  const Shells shells = shells_of(lengths);
-  shell_.resize(reflections.size());
-  for (std::size_t n = 0; n < reflections.size(); ++n) {
-    const int i = shells.order[n];
-    if (shells.number[n] == int(shells_.size())) shells_.push_back(lengths[i]);
-    shell_[i] = shells.number[n];
   }
   factors_ = factors_of(crystal);
 }
 
 StructureFactors::Factors StructureFactors::factors_of(const Crystal& crystal) const {
   Factors factors;
+  factors.strain = crystal.strain;
+  factors.volume = crystal.volume();
+  std::vector<double> lengths;
+  for (const Hkl& hkl : reflections_) {
+    factors.g.push_back(crystal.g(hkl).v);
+    lengths.push_back(factors.g.back().norm());
+  }
+  // What depends on |g| only is computed once per shell.
+  const Shells shells = shells_of(lengths);
+  std::vector<double> radius;
+  std::vector<int> shell(lengths.size());  // of each reflection
+  for (std::size_t n = 0; n < lengths.size(); ++n) {
+    const int i = shells.order[n];
+    if (shells.number[n] == int(radius.size())) radius.push_back(lengths[i]);
+    shell[i] = shells.number[n];
+  }
   for (const Site& site : crystal.sites) {
-    const Kind kind{site.Z, site.occupancy, site.U};
+    const Kind kind{site.Z, site.U};
     const auto known = std::find(factors.kinds.begin(), factors.kinds.end(), kind);
     factors.kind_of_site.push_back(int(known - factors.kinds.begin()));
     if (known == factors.kinds.end()) factors.kinds.push_back(kind);
   }
   const bool absorbing = options_.absorption == Absorption::weickenmeier_kohl;
-  const double elastic_scale = electron::gamma(energy_keV_) / (pi * cell_.volume());
+  const double elastic_scale = electron::gamma(energy_keV_) / (pi * factors.volume);
   for (const Kind& kind : factors.kinds) {
-    // What depends on |g| only is computed once per shell.
     std::vector<double> f_e;
     std::vector<AbsorptiveFactor> absorption;
-    for (double g : shells_) {
+    for (double g : radius) {
       f_e.push_back(scattering_factor(options_.table, kind.Z, g));
       if (absorbing)
         absorption.push_back(
@@ -84,15 +90,14 @@ StructureFactors::Factors StructureFactors::factors_of(const Crystal& crystal) c
     }
     std::vector<double> elastic, absorptive, absorptive_dB;
     for (std::size_t i = 0; i < reflections_.size(); ++i) {
-      const double T = std::exp(-2 * pi * pi * g_[i].dot(kind.U * g_[i]));
-      elastic.push_back(elastic_scale * kind.occupancy * f_e[shell_[i]] * T);
+      const double T = std::exp(-2 * pi * pi * factors.g[i].dot(kind.U * factors.g[i]));
+      elastic.push_back(elastic_scale * f_e[shell[i]] * T);
       if (!absorbing) continue;
-      const AbsorptiveFactor& f = absorption[shell_[i]];
-      const double scale = kind.occupancy / cell_.volume();
-      absorptive.push_back(scale * (options_.core * f.core + options_.phonon * f.phonon));
+      const AbsorptiveFactor& f = absorption[shell[i]];
+      absorptive.push_back((options_.core * f.core + options_.phonon * f.phonon) / factors.volume);
       // Not a product with `phonon`: the derivative may be infinite, and 0·∞ is not 0.
       absorptive_dB.push_back(
-          scale * ((options_.core ? f.core_dB : 0) + (options_.phonon ? f.phonon_dB : 0)));
+          ((options_.core ? f.core_dB : 0) + (options_.phonon ? f.phonon_dB : 0)) / factors.volume);
     }
     factors.elastic.push_back(std::move(elastic));
     factors.absorptive.push_back(std::move(absorptive));
@@ -105,18 +110,18 @@ template <class Use>
 void StructureFactors::with_factors(const Crystal& crystal, Use use) const {
   bool comparable = crystal.sites.size() == factors_.kind_of_site.size() &&
                     crystal.cell.orthogonalization() == cell_.orthogonalization();
-  bool same_U = true;
+  bool same = crystal.strain == factors_.strain;
   for (std::size_t j = 0; comparable && j < crystal.sites.size(); ++j) {
     const Site& site = crystal.sites[j];
     const Kind& kind = factors_.kinds[factors_.kind_of_site[j]];
-    comparable = kind.Z == site.Z && kind.occupancy == site.occupancy;
-    same_U = same_U && kind.U == site.U;
+    comparable = kind.Z == site.Z;
+    same = same && kind.U == site.U;
   }
   if (!comparable)
     throw Error(ErrorKind::study, described(crystal) +
-                                      " differs in cell, elements or occupancies "
-                                      "from the one its structure factors were prepared for");
-  if (same_U)
+                                      " differs in cell or elements from the one its structure "
+                                      "factors were prepared for");
+  if (same)
     use(factors_);
   else
     use(factors_of(crystal));
@@ -136,6 +141,13 @@ void StructureFactors::phases(const Fractional& position, std::vector<complex>& 
   }
 }
 
+void StructureFactors::add_change(const FourierChange& change, std::vector<Ug>& values) const {
+  if (change.empty()) return;
+  for (std::size_t i = 0; i < size(); ++i)
+    if (const auto found = change.find(reflections_[i]); found != change.end())
+      values[i].elastic += found->second;
+}
+
 void StructureFactors::evaluate(const Crystal& crystal, std::vector<Ug>& values) const {
   values.assign(size(), Ug{});
   with_factors(crystal, [&](const Factors& factors) {
@@ -143,6 +155,7 @@ void StructureFactors::evaluate(const Crystal& crystal, std::vector<Ug>& values)
     for (std::size_t j = 0; j < crystal.sites.size(); ++j) {
       phases(crystal.sites[j].position, phase_of);
       const int kind = factors.kind_of_site[j];
+      for (complex& e : phase_of) e *= crystal.sites[j].occupancy;
       for (std::size_t i = 0; i < size(); ++i)
         values[i].elastic += factors.elastic[kind][i] * phase_of[i];
       if (options_.absorption == Absorption::weickenmeier_kohl)
@@ -150,39 +163,73 @@ void StructureFactors::evaluate(const Crystal& crystal, std::vector<Ug>& values)
           values[i].absorptive += factors.absorptive[kind][i] * phase_of[i];
     }
   });
+  add_change(crystal.U_g_change, values);
   if (options_.absorption == Absorption::proportional)
     for (Ug& U_g : values) U_g.absorptive = options_.proportional_absorption * U_g.elastic;
+}
+
+std::vector<double> StructureFactors::elastic_slope(const Factors& factors, const Kind& kind,
+                                                    const CrystalTangent& direction,
+                                                    const Mat3& dU) const {
+  std::vector<double> slope(size(), 0.0);
+  if (!dU.isZero(0))  // d ln T = −2π² g·dU·g
+    for (std::size_t i = 0; i < size(); ++i)
+      slope[i] -= 2 * pi * pi * factors.g[i].dot(dU * factors.g[i]);
+  if (direction.strain.isZero(0)) return slope;
+  // With L = 1 + strain: dg = −L⁻ᵀ dLᵀ g, d ln Ω = tr(L⁻¹ dL).
+  const Mat3 inverse = (Mat3::Identity() + factors.strain).inverse();
+  const Mat3 turn = -inverse.transpose() * direction.strain.transpose();
+  const double dlog_volume = (inverse * direction.strain).trace();
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Vec3 g = factors.g[i], dg = turn * g;
+    const double length = g.norm();
+    slope[i] += 2 * g.dot(dg) * scattering_factor_slope(options_.table, kind.Z, length) /
+                    scattering_factor(options_.table, kind.Z, length) -
+                4 * pi * pi * dg.dot(kind.U * g) - dlog_volume;
+  }
+  return slope;
 }
 
 void StructureFactors::derivative(const Crystal& crystal, const CrystalTangent& direction,
                                   std::vector<Ug>& values) const {
   values.assign(size(), Ug{});
   const bool absorbing = options_.absorption == Absorption::weickenmeier_kohl;
+  const bool strained = !direction.strain.isZero(0);
+  if (absorbing && strained)
+    throw Error(ErrorKind::study, "strain of " + described(crystal) +
+                                      ": weickenmeier-kohl absorption has no derivative along it; "
+                                      "use proportional absorption or none");
   with_factors(crystal, [&](const Factors& factors) {
     std::vector<complex> phase_of;
     for (std::size_t j = 0; j < crystal.sites.size(); ++j) {
       const Vec3 dr = direction.displacement.empty() ? Vec3::Zero() : direction.displacement[j];
-      const double dB = direction.B.empty() ? 0 : direction.B[j];
-      if (dr.isZero(0) && dB == 0) continue;
+      const Mat3 dU = direction.U.empty() ? Mat3::Zero() : direction.U[j];
+      const double docc = direction.occupancy.empty() ? 0 : direction.occupancy[j];
+      if (dr.isZero(0) && dU.isZero(0) && docc == 0 && !strained) continue;
       const int kind = factors.kind_of_site[j];
-      if (absorbing && options_.phonon && dB != 0 && !(factors.kinds[kind].U.trace() > 0))
+      if (absorbing && options_.phonon && !dU.isZero(0) && !(factors.kinds[kind].U.trace() > 0))
         throw Error(ErrorKind::study, "site " + crystal.sites[j].label + " of " +
                                           described(crystal) +
                                           " has B = 0, where phonon absorption has no derivative "
                                           "with respect to B; start from a B > 0");
       phases(crystal.sites[j].position, phase_of);
+      const double occ = crystal.sites[j].occupancy;
+      const double dB = 8 * pi * pi * dU.trace() / 3;
+      const Vec3 dx = cell_.fractional({dr}).v;
+      const std::vector<double> slope = elastic_slope(factors, factors.kinds[kind], direction, dU);
       for (std::size_t i = 0; i < size(); ++i) {
-        // d/dp of (factor × phase): −2πi g·δr from the phase, −g²/4 dB from T.
-        const complex shift(0, -2 * pi * g_[i].dot(dr));
-        values[i].elastic +=
-            factors.elastic[kind][i] * phase_of[i] * (shift - 0.25 * g_[i].squaredNorm() * dB);
+        // d/dp of (occupancy × factor × phase); the phase −2πi (hx+ky+lz) knows no strain.
+        const complex moving(docc, -2 * pi * occ * reflections_[i].vec().dot(dx));
+        values[i].elastic += factors.elastic[kind][i] * phase_of[i] * (moving + slope[i] * occ);
         if (absorbing) {
-          values[i].absorptive += factors.absorptive[kind][i] * phase_of[i] * shift;
-          if (dB != 0) values[i].absorptive += factors.absorptive_dB[kind][i] * phase_of[i] * dB;
+          values[i].absorptive += factors.absorptive[kind][i] * phase_of[i] * moving;
+          if (dB != 0)
+            values[i].absorptive += factors.absorptive_dB[kind][i] * phase_of[i] * dB * occ;
         }
       }
     }
   });
+  add_change(direction.U_g_change, values);
   if (options_.absorption == Absorption::proportional)
     for (Ug& U_g : values) U_g.absorptive = options_.proportional_absorption * U_g.elastic;
 }

@@ -19,13 +19,30 @@ void add_ring(Aperture& aperture, double radius, int count, double turn, double 
   }
 }
 
-/// Gauss-Legendre nodes and weights on [0, 1] by the Jacobi matrix. [GolubWelsch1969]
-void gauss_legendre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
-  Eigen::MatrixXd jacobi = Eigen::MatrixXd::Zero(n, n);
-  for (int i = 1; i < n; ++i) jacobi(i, i - 1) = jacobi(i - 1, i) = i / std::sqrt(4.0 * i * i - 1);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(jacobi);
-  nodes = (eigen.eigenvalues().array() + 1) / 2;
+/// Nodes and weights (sum 1) of the rule whose orthogonal polynomials have these recurrence
+/// coefficients: eigenvalues of the Jacobi matrix. [GolubWelsch1969]
+void gauss_rule(const Eigen::VectorXd& diagonal, const Eigen::VectorXd& beside,
+                Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen;
+  eigen.computeFromTridiagonal(diagonal, beside);
+  nodes = eigen.eigenvalues();
   weights = eigen.eigenvectors().row(0).array().square();
+}
+
+/// Gauss-Legendre on [0, 1].
+void gauss_legendre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
+  Eigen::VectorXd beside(n - 1);
+  for (int i = 1; i < n; ++i) beside[i - 1] = i / std::sqrt(4.0 * i * i - 1);
+  gauss_rule(Eigen::VectorXd::Zero(n), beside, nodes, weights);
+  nodes = (nodes.array() + 1) / 2;
+}
+
+/// Gauss-Laguerre: the weight exp(−x) on [0, ∞).
+void gauss_laguerre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
+  Eigen::VectorXd diagonal(n), beside(n - 1);
+  for (int i = 0; i < n; ++i) diagonal[i] = 2 * i + 1;
+  for (int i = 1; i < n; ++i) beside[i - 1] = i;
+  gauss_rule(diagonal, beside, nodes, weights);
 }
 
 }  // namespace
@@ -66,6 +83,26 @@ int disk_aperture_degree(double semiangle, double g, double thickness) {
   if (phase < 5) return 5;
   if (phase < 8) return 7;
   return 7 + 2 * int(std::ceil(phase - 8));
+}
+
+Aperture gaussian_spread(double sigma, int degree) {
+  Aperture spread;
+  if (sigma == 0 || degree <= 1) {
+    add_ring(spread, 0, 1, 0, 1);
+    return spread;
+  }
+  // r²/2σ² is exponentially distributed: n rings are exact to degree 2n−1 in r².
+  const int rings = (degree / 2 + 2) / 2, count = degree + 1;
+  Eigen::VectorXd nodes, weights;
+  gauss_laguerre(rings, nodes, weights);
+  for (int i = 0; i < rings; ++i)
+    add_ring(spread, sigma * std::sqrt(2 * nodes[i]), count, i % 2 ? 0.5 : 0, weights[i] / count);
+  return spread;
+}
+
+int gaussian_spread_degree(double sigma, double g, double thickness) {
+  const int degree = disk_aperture_degree(2 * sigma, g, thickness);
+  return degree > 1 ? degree + 2 : 1;
 }
 
 Aperture hollow_cone(double semiangle, double g, double thickness) {

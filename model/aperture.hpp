@@ -21,6 +21,14 @@ Aperture disk_aperture(double semiangle, int degree);
 /// (docs/accuracy.md).
 int disk_aperture_degree(double semiangle, double g, double thickness);
 
+/// Mean over a Gaussian of this standard deviation along each axis [rad], exact for polynomials of
+/// the tilt up to `degree`: rings by Gauss-Laguerre quadrature. [GolubWelsch1969]
+Aperture gaussian_spread(double sigma, int degree);
+
+/// The degree that the mean over a Gaussian spread needs, as for a disk with its second moment, and
+/// two more for the tails.
+int gaussian_spread_degree(double sigma, double g, double thickness);
+
 /// Mean over the azimuth of a cone of this semi-angle [rad] (precession): evenly spaced directions,
 /// whose error falls exponentially; their number follows from the phase 2π g φ t as above.
 Aperture hollow_cone(double semiangle, double g, double thickness);

@@ -86,7 +86,9 @@ Builder classify(const ForwardModel& exact) {
     Dimension dimension{k, p.lower, p.upper};
     const StateTangent& direction = p.direction;
     std::vector<int> touched;
-    const bool other = direction.absorption_strength != 0;
+    const bool other = direction.absorption_strength != 0 || direction.semiangle != 0 ||
+                       direction.tilt_spread != 0 ||
+                       !strain_of_beams(base, direction).topLeftCorner<2, 2>().isZero(0);
     for (int l = 0; l < int(base.layers.size()); ++l) {
       const int c = base.layers[l].crystal;
       const bool thickness = !direction.thickness.empty() && direction.thickness[l] != 0;
@@ -104,11 +106,15 @@ Builder classify(const ForwardModel& exact) {
     } else {
       throw Error(ErrorKind::study,
                   "a surrogate cannot hold the parameter " + p.name +
-                      ", which acts on more than one layer; use search: multistart");
+                      ", which does not act on one layer alone; use search: multistart");
     }
   }
   if (builder.tilts.size() == 1)
     throw Error(ErrorKind::study, "a surrogate needs both beam tilts as parameters, or none");
+  if (!builder.tilts.empty() && base.tilt_spread > 0)
+    throw Error(ErrorKind::study,
+                "a surrogate in the tilts averages over the aperture alone, not over a spread of "
+                "the tilt; use search: multistart");
   return builder;
 }
 

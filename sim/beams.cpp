@@ -36,7 +36,13 @@ std::string name_of(const State& state, int crystal) {
 }
 
 Vec3 lab_g(const OrientedCrystal& oriented, const Hkl& hkl) {
-  return oriented.R_lab_crystal * oriented.crystal.cell.g(hkl).v;
+  return oriented.R_lab_crystal * oriented.crystal.g(hkl).v;
+}
+
+/// Of the first layer's crystal, in the lab frame.
+Mat3 lab_strain(const State& state, const Mat3& strain) {
+  const Mat3& R = state.crystals[first_crystal(state)].R_lab_crystal;
+  return R * strain * R.transpose();
 }
 
 Vec2 lab_g_xy(const OrientedCrystal& oriented, const IntVec3& hkl) {
@@ -50,11 +56,12 @@ IntVec3 lattice_direction_along_z(const State& state, int crystal) {
   const OrientedCrystal& oriented = state.crystals[crystal];
   const Cell& cell = oriented.crystal.cell;
   const Vec3 z = oriented.R_lab_crystal.transpose() * Vec3::UnitZ();
-  const Vec3 fractions = cell.fractional(Cartesian{z}).v;
+  const Mat3 stretch = Mat3::Identity() + oriented.crystal.strain;
+  const Vec3 fractions = cell.fractional({stretch.inverse() * z}).v;
   const Vec3 direction = fractions / fractions.cwiseAbs().maxCoeff();
   for (int m = 1; m <= max_index; ++m) {
     const Vec3 uvw = (m * direction).array().round();
-    if (z.cross(cell.cartesian(Fractional{uvw}).v.normalized()).norm() < tolerance)
+    if (z.cross((stretch * cell.cartesian(Fractional{uvw}).v).normalized()).norm() < tolerance)
       return uvw.cast<int>();
   }
   throw Error(ErrorKind::study,
@@ -147,6 +154,7 @@ Beams beams_of_net(const State& state, const ZoneNet& net,
                    const std::vector<std::array<int, 2>>& indices) {
   const int first = first_crystal(state);
   Beams beams;
+  beams.strain = lab_strain(state, state.crystals[first].crystal.strain);
   beams.hkl_of_crystal.resize(state.crystals.size());
   for (const auto& [h, k] : indices) {
     beams.hkl.push_back(net.hkl(first, h, k));
@@ -166,6 +174,7 @@ Beams sorted_subset(const Beams& beams, std::vector<int> kept) {
   };
   std::sort(kept.begin(), kept.end(), [&](int i, int j) { return key(i) < key(j); });
   Beams result;
+  result.strain = beams.strain;
   result.hkl_of_crystal.resize(beams.hkl_of_crystal.size());
   for (int i : kept) {
     result.hkl.push_back(beams.hkl[i]);
@@ -204,6 +213,12 @@ class ExcitationRange {
 int Beams::index(const Hkl& wanted) const {
   const auto found = std::find(hkl.begin(), hkl.end(), wanted);
   return found == hkl.end() ? -1 : int(found - hkl.begin());
+}
+
+double repeat_along_z(const State& state, int crystal) {
+  const Crystal& of = state.crystals.at(crystal).crystal;
+  const IntVec3 uvw = lattice_direction_along_z(state, crystal);
+  return ((Mat3::Identity() + of.strain) * of.cell.cartesian({uvw.cast<double>()}).v).norm();
 }
 
 Hkl ZoneNet::hkl(int crystal, int h, int k) const {
@@ -327,10 +342,38 @@ BeamSplit split_beams(const State& state, const PotentialOptions& potential, con
   return {sorted_subset(beams, strong), sorted_subset(beams, weak)};
 }
 
+Beams strained(const Beams& beams, const State& state) {
+  const Mat3 strain = lab_strain(state, state.crystals[first_crystal(state)].crystal.strain);
+  if (strain == beams.strain) return beams;
+  Beams result = beams;
+  result.strain = strain;
+  // g = L⁻ᵀ g_unstrained, L = 1 + strain
+  const Mat3 turn = (Mat3::Identity() + strain).transpose().inverse() *
+                    (Mat3::Identity() + beams.strain).transpose();
+  for (Vec3& g : result.g) g = turn * g;
+  const bool sheared = std::max(std::abs(strain(0, 2)), std::abs(strain(1, 2))) > 1e-12;
+  if (state.crystals.size() > 1 && sheared)
+    throw Error(ErrorKind::study,
+                "a stack of several crystals has no common zone when its layers are sheared out of "
+                "the plane: strain xz, yz of " +
+                    name_of(state, first_crystal(state)) + " is " + std::to_string(strain(0, 2)) +
+                    ", " + std::to_string(strain(1, 2)));
+  return result;
+}
+
+Mat3 strain_of_beams(const State& state, const StateTangent& tangent) {
+  const int first = first_crystal(state);
+  if (tangent.crystals.empty() || tangent.crystals[first].strain.isZero(0)) return Mat3::Zero();
+  // dg = −L⁻ᵀ dLᵀ g
+  const Mat3 L = Mat3::Identity() + lab_strain(state, state.crystals[first].crystal.strain);
+  return -L.transpose().inverse() * lab_strain(state, tangent.crystals[first].strain).transpose();
+}
+
 Beams beams_from_hkl(const State& state, const std::vector<Hkl>& hkl) {
   const int first = first_crystal(state);
   if (state.crystals.size() == 1) {
     Beams beams;
+    beams.strain = lab_strain(state, state.crystals[first].crystal.strain);
     beams.hkl = hkl;
     beams.hkl_of_crystal = {hkl};
     for (const Hkl& index : hkl) beams.g.push_back(lab_g(state.crystals[first], index));

@@ -13,6 +13,7 @@ struct Beams {
   std::vector<Hkl> hkl;                          ///< Miller indices in the first layer's crystal
   std::vector<Vec3> g;                           ///< 1/Å, lab frame, of that crystal
   std::vector<std::vector<Hkl>> hkl_of_crystal;  ///< per crystal of the state: its own indices
+  Mat3 strain = Mat3::Zero();                    ///< of that crystal, lab frame; g has it
   std::size_t size() const { return hkl.size(); }
   int index(const Hkl& hkl) const;  ///< -1 if absent
 };
@@ -31,6 +32,10 @@ struct ZoneNet {
 /// to +y, b2 to +x. Error (study) if lab z is not a zone axis of every crystal within 1e-6, or if
 /// their in-plane lattices differ by more than `tolerance` (relative, direction included).
 ZoneNet zone_net(const State& state, double tolerance = 0.05);
+
+/// Height along lab z [Å] after which the crystal repeats itself there. Error (study) if lab z is
+/// no lattice direction.
+double repeat_along_z(const State& state, int crystal);
 
 /// Every beam of the zero-order Laue zone with |g| <= g_max.
 Beams zone_beams(const State& state, double g_max);
@@ -69,6 +74,12 @@ BeamSplit split_beams(const State& state, const PotentialOptions& potential, con
 std::vector<double> beam_weights(const State& state, const PotentialOptions& potential,
                                  const Beams& beams,
                                  const std::vector<Vec2>& incidence = {Vec2(0, 0)});
+
+/// The same beams in a state whose first layer's crystal is strained otherwise: g follows. Error
+/// (study) if a stack of several crystals is strained out of the plane by shear: no zone is left.
+Beams strained(const Beams& beams, const State& state);
+/// M with dg = M g for the beams of that state along the tangent; 0 without strain.
+Mat3 strain_of_beams(const State& state, const StateTangent& tangent);
 
 /// A beam list given by Miller indices of the first layer's crystal. Error (study) if a stack of
 /// several crystals is given a beam outside the zero-order zone.

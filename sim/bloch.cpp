@@ -27,7 +27,8 @@ class LayerStep {
 
   void propagate(const State& state, const Beams& beams, const Beams& weak, int layer,
                  const BeamPairs& pairs, const std::vector<StateTangent>& tangents,
-                 const std::vector<VectorXcd>& dU, VectorXcd& psi, MatrixXcd& dpsi) {
+                 const std::vector<OpticalPotential::Coefficients>& dU, VectorXcd& psi,
+                 MatrixXcd& dpsi) {
     y_ = eigen_.inverse * psi;
     const IncidentWave& wave = crystal_.wave;
     const complex refraction = phase((wave.K_n - wave.k0_n) * t_);
@@ -38,18 +39,19 @@ class LayerStep {
     VectorXcd dlog_refraction = VectorXcd::Zero(tangents.size());
     for (std::size_t p = 0; p < tangents.size(); ++p) {
       const StateTangent& tangent = tangents[p];
-      const Vec2& tilt = tangent.beam_tilt;
-      if (tilt != Vec2::Zero()) {
-        hat.col(p) += tilt_part(beams, weak, state.surface_normal.normalized(), tilt);
-        for (int axis = 0; axis < 2; ++axis)
-          dlog_refraction[p] += 2.0 * i_pi * t_ * tilt[axis] * (wave.dK_n[axis] - wave.dk0_n[axis]);
+      const Mat3 strain = strain_of_beams(state, tangent);
+      if (tangent.beam_tilt != Vec2::Zero() || dU[p].refraction_U_0 != 0 || !strain.isZero(0)) {
+        const WaveTangent dwave =
+            wave_tangent(wave, state.surface_normal, tangent.beam_tilt, dU[p].refraction_U_0);
+        hat.col(p) += wave_part(beams, weak, state.surface_normal.normalized(), dwave, strain);
+        dlog_refraction[p] += 2.0 * i_pi * t_ * (dwave.dK_n - dwave.dk0_n);
       }
       if (!tangent.thickness.empty() && tangent.thickness[layer] != 0) {
         hat.col(p) +=
             tangent.thickness[layer] * i_pi * eigen_.values.cwiseProduct(exp_x_).cwiseProduct(y_);
         dlog_refraction[p] += 2.0 * i_pi * tangent.thickness[layer] * (wave.K_n - wave.k0_n);
       }
-      if (dU[p].size() > 0) hat.col(p) += potential_part(pairs, dU[p]);
+      if (dU[p].U.size() > 0) hat.col(p) += potential_part(pairs, dU[p].U);
     }
     dpsi = refraction * (eigen_.vectors * hat) + psi * dlog_refraction.transpose();
   }
@@ -66,24 +68,25 @@ class LayerStep {
     return M_;
   }
 
-  /// w for dX = iπ t [ diag(d(K²−|K+g|²)/κ) + E H + H E ], E = −½ dK_n/κ. The part −½ dK_n/K_n of E
-  /// commutes with H; what is left, E', is 0 unless beams have components along the normal.
-  VectorXcd tilt_part(const Beams& beams, const Beams& weak, const Vec3& n, const Vec2& tilt) {
+  /// w for dX = iπ t [ diag(d(K²−|K+g|²)/κ) + E H + H E ], E = −½ dκ/κ, dg = strain g. The part
+  /// −½ dK_n/K_n of E commutes with H; what is left, E', is 0 unless beams have components along
+  /// the normal.
+  VectorXcd wave_part(const Beams& beams, const Beams& weak, const Vec3& n,
+                      const WaveTangent& dwave, const Mat3& strain) {
     M();
     const IncidentWave& wave = crystal_.wave;
-    const double dK_n = tilt[0] * wave.dK_n[0] + tilt[1] * wave.dK_n[1];
+    const double dK_n = dwave.dK_n;
     VectorXcd diagonal(beams.size()), rest(beams.size());
     for (std::size_t g = 0; g < beams.size(); ++g) {
       const double kappa = crystal_.kappa[g];
-      diagonal[g] = (tilt[0] * excitation_derivative(wave, beams.g[g], 0) +
-                     tilt[1] * excitation_derivative(wave, beams.g[g], 1)) /
-                    kappa;
-      rest[g] = 0.5 * dK_n * beams.g[g].dot(n) / (kappa * wave.K_n);
+      const Vec3 dg = strain * beams.g[g];
+      diagonal[g] = excitation_derivative(wave, dwave, beams.g[g], dg) / kappa;
+      rest[g] = 0.5 * (dK_n * beams.g[g].dot(n) / wave.K_n - dg.dot(n)) / kappa;
     }
     const VectorXcd& h = eigen_.values;
     VectorXcd w =
         W_.transpose() * diagonal - (dK_n / wave.K_n) * h.cwiseProduct(exp_x_).cwiseProduct(y_);
-    if (crystal_.inclined && dK_n != 0) {
+    if ((crystal_.inclined && dK_n != 0) || !strain.isZero(0)) {
       if (W_H_.size() == 0) {
         MatrixXcd HM;  // H M = C diag(h y) Φᵀ
         gemm(1, eigen_.vectors, false, h.cwiseProduct(y_).asDiagonal() * phi_, 0, HM);
@@ -95,8 +98,7 @@ class LayerStep {
     // weak beams: d(−1/e_w) = de_w/e_w²
     VectorXd scale(weak.size());
     for (std::size_t v = 0; v < weak.size(); ++v)
-      scale[v] = (tilt[0] * excitation_derivative(wave, weak.g[v], 0) +
-                  tilt[1] * excitation_derivative(wave, weak.g[v], 1)) /
+      scale[v] = excitation_derivative(wave, dwave, weak.g[v], strain * weak.g[v]) /
                  (crystal_.e_w[v] * crystal_.e_w[v]);
     MatrixXcd dU;
     gemm(1, crystal_.U_sw * scale.cast<complex>().asDiagonal(), false, crystal_.U_ws, 0, dU);
@@ -146,16 +148,16 @@ Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
 
 MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& tilt) const {
   const int c = state.layers.at(layer).crystal;
-  const CrystalWave crystal =
-      crystal_wave(state, beams_, weak_, pairs_[c], potential_.coefficients(state, c), tilt);
+  const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
+                                           pairs_[c], potential_.coefficients(state, c), tilt);
   return crystal.wave.K_n * crystal.H;
 }
 
 std::vector<MatrixXcd> Bloch::scattering_matrices(const State& state, int layer, const Vec2& tilt,
                                                   const std::vector<double>& thicknesses) const {
   const int c = state.layers.at(layer).crystal;
-  const CrystalWave crystal =
-      crystal_wave(state, beams_, weak_, pairs_[c], potential_.coefficients(state, c), tilt);
+  const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
+                                           pairs_[c], potential_.coefficients(state, c), tilt);
   const EigenDecomposition eigen = decompose(crystal.H, potential_.absorbing(state));
   std::vector<MatrixXcd> result(thicknesses.size());
   for (std::size_t i = 0; i < thicknesses.size(); ++i) {
@@ -184,11 +186,12 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
   waves.dpsi.assign(tangents.size(), MatrixXcd(n, incidence.size()));
 
   // What does not depend on the direction of incidence, per crystal that a layer is made of.
+  const Beams beams = strained(beams_, state), weak = strained(weak_, state);
   const std::size_t crystals = state.crystals.size();
   std::vector<bool> used(crystals, false);
   for (const Layer& layer : state.layers) used.at(layer.crystal) = true;
   std::vector<OpticalPotential::Coefficients> potential(crystals);
-  std::vector<std::vector<VectorXcd>> dU(crystals);
+  std::vector<std::vector<OpticalPotential::Coefficients>> dU(crystals);
   for (std::size_t c = 0; c < crystals; ++c) {
     if (!used[c]) continue;
     potential[c] = potential_.coefficients(state, int(c));
@@ -202,7 +205,7 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
     std::vector<EigenDecomposition> eigen(crystals);
     for (std::size_t c = 0; c < crystals; ++c) {
       if (!used[c]) continue;
-      wave[c] = crystal_wave(state, beams_, weak_, pairs_[c], potential[c], tilt);
+      wave[c] = crystal_wave(state, beams, weak, pairs_[c], potential[c], tilt);
       eigen[c] = decompose(wave[c].H, potential_.absorbing(state));
     }
     VectorXcd psi = VectorXcd::Unit(n, zero_beam_);
@@ -210,7 +213,7 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
     for (int layer = 0; layer < int(state.layers.size()); ++layer) {
       const int c = state.layers[layer].crystal;
       LayerStep(wave[c], eigen[c], state.layers[layer].thickness)
-          .propagate(state, beams_, weak_, layer, pairs_[c], tangents, dU[c], psi, dpsi);
+          .propagate(state, beams, weak, layer, pairs_[c], tangents, dU[c], psi, dpsi);
     }
     waves.psi.col(direction) = psi;
     for (std::size_t p = 0; p < tangents.size(); ++p) waves.dpsi[p].col(direction) = dpsi.col(p);

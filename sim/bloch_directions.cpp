@@ -238,15 +238,16 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     else
       hermitian.push_back({U, {}});
   }
+  const Beams beams = strained(beams_, state), weak = strained(weak_, state);
   ReachedBeams reached;
   if (folded) {  // weak beams join beams and break their symmetry with the direction
     reached.kept.resize(beams_.size());
     std::iota(reached.kept.begin(), reached.kept.end(), 0);
-    reached.g = beams_.g;
+    reached.g = beams.g;
     reached.gauge = VectorXcd::Ones(beams_.size());
     reached.zero = zero_beam_;
   } else {
-    reached = reached_beams(beams_, hermitian, zero_beam_, state.surface_normal, options.symmetry);
+    reached = reached_beams(beams, hermitian, zero_beam_, state.surface_normal, options.symmetry);
   }
   const Index n = Index(reached.kept.size());
   // Where beams leave the plane of the surface, the couplings' scale differs within an orbit.
@@ -318,7 +319,7 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
       for (long d = 0; by_eigen[c] && d < count; ++d) {
         MatrixXcd H;
         if (folded) {
-          H = crystal_wave(state, beams_, weak_, pairs_[c], potential[c], tilts[d]).H;
+          H = crystal_wave(state, beams, weak, pairs_[c], potential[c], tilts[d]).H;
           H *= waves[c].K;
         } else {
           H = crystals[c].U;

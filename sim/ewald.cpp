@@ -46,12 +46,24 @@ IncidentWave incident_wave(const State& state, const Vec2& tilt, double U_0) {
   return wave;
 }
 
+WaveTangent wave_tangent(const IncidentWave& wave, const Vec3& surface_normal, const Vec2& dtilt,
+                         double dU_0) {
+  WaveTangent tangent;
+  const double of_U_0 = dU_0 / (2 * wave.K_n);  // K_n² = U_0 + k0_n²; K_t stays
+  tangent.dwavevector = dtilt[0] * wave.dwavevector[0] + dtilt[1] * wave.dwavevector[1] +
+                        of_U_0 * surface_normal.normalized();
+  tangent.dK_n = dtilt[0] * wave.dK_n[0] + dtilt[1] * wave.dK_n[1] + of_U_0;
+  tangent.dk0_n = dtilt[0] * wave.dk0_n[0] + dtilt[1] * wave.dk0_n[1];
+  return tangent;
+}
+
 double excitation(const IncidentWave& wave, const Vec3& g) {
   return -(2 * wave.wavevector + g).dot(g);
 }
 
-double excitation_derivative(const IncidentWave& wave, const Vec3& g, int axis) {
-  return -2 * wave.dwavevector[axis].dot(g);
+double excitation_derivative(const IncidentWave& wave, const WaveTangent& tangent, const Vec3& g,
+                             const Vec3& dg) {
+  return -2 * (tangent.dwavevector.dot(g) + (wave.wavevector + g).dot(dg));
 }
 
 }  // namespace pendel

@@ -20,8 +20,18 @@ struct IncidentWave {
 /// for no refraction. Error (study) if the beam does not enter through the surface.
 IncidentWave incident_wave(const State& state, const Vec2& tilt, double U_0);
 
-/// K² − |K+g|² = 2K s_g [1/Å²] and its derivative with respect to tilt axis 0 or 1.
+/// How that wave changes along a direction.
+struct WaveTangent {
+  Vec3 dwavevector;  ///< 1/Å
+  double dK_n = 0, dk0_n = 0;
+};
+/// Along a change of the tilt [rad] and of U_0 [1/Å²].
+WaveTangent wave_tangent(const IncidentWave& wave, const Vec3& surface_normal, const Vec2& dtilt,
+                         double dU_0);
+
+/// K² − |K+g|² = 2K s_g [1/Å²], and its derivative while g changes by dg.
 double excitation(const IncidentWave& wave, const Vec3& g);
-double excitation_derivative(const IncidentWave& wave, const Vec3& g, int axis);
+double excitation_derivative(const IncidentWave& wave, const WaveTangent& tangent, const Vec3& g,
+                             const Vec3& dg);
 
 }  // namespace pendel

@@ -31,14 +31,18 @@ Kinematical::Kinematical(const State& state, Beams beams, KinematicalOptions opt
 
 void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incidence,
                              const std::vector<StateTangent>& tangents, ExitWaves& waves) const {
-  const Eigen::Index n = beams_.size();
+  const Eigen::Index n = Eigen::Index(beams_.size());
   const std::size_t parameters = tangents.size(), crystals = state.crystals.size();
   waves.psi = MatrixXcd::Zero(n, incidence.size());
   waves.dpsi.assign(parameters, MatrixXcd::Zero(n, incidence.size()));
   const Vec3 normal = state.surface_normal.normalized();
 
+  const Beams beams = strained(beams_, state);
+  std::vector<Mat3> strain(parameters);
+  for (std::size_t p = 0; p < parameters; ++p) strain[p] = strain_of_beams(state, tangents[p]);
+
   std::vector<OpticalPotential::Coefficients> potential(crystals);
-  std::vector<std::vector<VectorXcd>> dU(crystals);
+  std::vector<std::vector<OpticalPotential::Coefficients>> dU(crystals);
   for (std::size_t c = 0; c < crystals; ++c) {
     potential[c] = potential_.coefficients(state, int(c));
     for (const StateTangent& tangent : tangents)
@@ -47,7 +51,7 @@ void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incide
 
   for (std::size_t direction = 0; direction < incidence.size(); ++direction) {
     auto psi = waves.psi.col(direction);
-    for (Eigen::Index g = 0; g < n; ++g) psi[g] = beams_.hkl[g] == Hkl{} ? 1 : 0;
+    for (Eigen::Index g = 0; g < n; ++g) psi[g] = beams.hkl[g] == Hkl{} ? 1 : 0;
     complex central = 1;  // amplitude of the unscattered wave
     VectorXcd dcentral = VectorXcd::Zero(parameters);
 
@@ -58,28 +62,27 @@ void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incide
           incident_wave(state, state.beam_tilt + incidence[direction], potential[c].refraction_U_0);
       const complex refraction = phase((wave.K_n - wave.k0_n) * t);
 
-      // Tilt and thickness parts of every parameter in this layer.
+      // What every parameter does to the wave in this layer.
       struct Parameter {
-        Vec2 tilt;
-        double dK_n, dt;
+        WaveTangent wave;
+        double dt;
         complex dlog_refraction;
       };
       std::vector<Parameter> moving(parameters);
       for (std::size_t p = 0; p < parameters; ++p) {
-        const Vec2 tilt = tangents[p].beam_tilt;
         const double dt = tangents[p].thickness.empty() ? 0 : tangents[p].thickness[layer];
-        const double dK_n = tilt[0] * wave.dK_n[0] + tilt[1] * wave.dK_n[1];
-        const double dk0_n = tilt[0] * wave.dk0_n[0] + tilt[1] * wave.dk0_n[1];
-        moving[p] = {tilt, dK_n, dt,
-                     2.0 * i_pi * ((dK_n - dk0_n) * t + (wave.K_n - wave.k0_n) * dt)};
+        const WaveTangent dwave =
+            wave_tangent(wave, normal, tangents[p].beam_tilt, dU[c][p].refraction_U_0);
+        moving[p] = {dwave, dt,
+                     2.0 * i_pi * ((dwave.dK_n - dwave.dk0_n) * t + (wave.K_n - wave.k0_n) * dt)};
       }
 
       for (Eigen::Index g = 0; g < n; ++g) {
         // Free propagation e^{at}, a = iπ (K² − |K+g|²)/κ, and scattering out of the central beam:
         // ψ(t) = e^{at} ψ(0) + iπ u G ψ_0, u = U_g/sqrt(K_n κ), G = ∫ e^{a(t−z)} dz = (e^{at} −
         // 1)/a.
-        const double kappa = wave.K_n + beams_.g[g].dot(normal);
-        const complex a = i_pi * excitation(wave, beams_.g[g]) / kappa;
+        const double kappa = wave.K_n + beams.g[g].dot(normal);
+        const complex a = i_pi * excitation(wave, beams.g[g]) / kappa;
         const complex E = std::exp(a * t), G = t * exp_divided_difference(a * t, 0);
         const double scale = 1 / std::sqrt(wave.K_n * kappa);
         const complex u = potential[c].U[g] * scale;
@@ -89,12 +92,13 @@ void Kinematical::exit_waves(const State& state, const std::vector<Vec2>& incide
         for (std::size_t p = 0; p < parameters; ++p) {
           const Parameter& m = moving[p];
           complex& dpsi = waves.dpsi[p](g, direction);
-          const double dexcitation = m.tilt[0] * excitation_derivative(wave, beams_.g[g], 0) +
-                                     m.tilt[1] * excitation_derivative(wave, beams_.g[g], 1);
-          const complex da = i_pi * dexcitation / kappa - a * m.dK_n / kappa;
+          const Vec3 dg = strain[p] * beams.g[g];
+          const double dkappa = m.wave.dK_n + dg.dot(normal);
+          const complex da = i_pi * excitation_derivative(wave, m.wave, beams.g[g], dg) / kappa -
+                             a * dkappa / kappa;
           const complex dG = E * m.dt + t * t * slope_of_divided_difference(a * t) * da;
-          complex du = -0.5 * u * m.dK_n * (1 / wave.K_n + 1 / kappa);
-          if (dU[c][p].size() > 0) du += dU[c][p][g] * scale;
+          complex du = -0.5 * u * (m.wave.dK_n / wave.K_n + dkappa / kappa);
+          if (dU[c][p].U.size() > 0) du += dU[c][p].U[g] * scale;
           dpsi = refraction * (E * dpsi + E * (da * t + a * m.dt) * before +
                                i_pi * (du * G * central + u * dG * central + u * G * dcentral[p])) +
                  m.dlog_refraction * psi[g];

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "sim/optical_potential.hpp"
 
 namespace pendel {
 
@@ -27,6 +28,11 @@ Hkl first_order(const Eigen::Vector3i& uvw) {
   throw Error(ErrorKind::study, "the beam direction is not a primitive lattice vector");
 }
 
+PotentialOptions elastic_only(PotentialOptions options) {
+  options.absorption = Absorption::none;
+  return options;
+}
+
 }  // namespace
 
 int PlaneWaveGrid::pixel(int h, int k) const {
@@ -42,7 +48,11 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
                                const Eigen::Matrix2i& refinement, const PlaneWaveGrid& grid,
                                double energy_keV, const PotentialOptions& options, double slice_A,
                                bool zero_order_only)
-    : grid_(grid), reference_(oriented), options_(options), energy_keV_(energy_keV) {
+    : grid_(grid),
+      reference_(oriented),
+      options_(options),
+      energy_keV_(energy_keV),
+      mean_(oriented.crystal, {Hkl{}}, energy_keV, elastic_only(options)) {
   const Cell& cell = oriented.crystal.cell;
   const Mat3& R = oriented.R_lab_crystal;
   Eigen::Vector3i uvw = integers(zone_basis[0]).cross(integers(zone_basis[1]));
@@ -52,7 +62,7 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
     along = -along;
   }
   period_ = along.z();
-  slices_ = std::max(1, int(std::ceil(period_ / slice_A - 1e-9)));
+  slices_ = std::max(1, int(std::ceil(period(oriented.crystal) / slice_A - 1e-9)));
 
   // This crystal's own b1, b2 of the grid: zone basis = b * refinement.
   Eigen::Matrix2d zone;
@@ -82,28 +92,64 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
     }
   absorbing_ = options.absorption != Absorption::none;
 
-  mean_U_ = structure_factors(oriented.crystal, {Hkl{}}, energy_keV, options)[0].elastic.real();
+  listed_.insert(reflections_.begin(), reflections_.end());
   for (const Site& site : oriented.crystal.sites)
-    sites_.push_back(fold(amplitudes(site, false), lab(site).z(), false));
+    sites_.push_back(fold(amplitudes(site, oriented.crystal.strain), lab(site).z(), false));
+}
+
+double SlicePotential::period(const Crystal& crystal) const {
+  const Mat3& R = reference_.R_lab_crystal;
+  const Mat3 strain = R * crystal.strain * R.transpose();
+  for (const auto& [i, k] : {std::pair{0, 2}, {1, 2}, {2, 0}, {2, 1}})
+    if (std::abs(strain(i, k)) > 1e-12)
+      throw Error(ErrorKind::study, "the split-step engine needs the lattice along the beam: " +
+                                        crystal.name + " is sheared out of the plane by " +
+                                        std::to_string(strain(i, k)) + "; use the Bloch engine");
+  return period_ * (1 + strain(2, 2));
 }
 
 Vec3 SlicePotential::lab(const Site& site) const {
   return reference_.R_lab_crystal * reference_.crystal.cell.cartesian(site.position).v;
 }
 
-std::vector<Ug> SlicePotential::amplitudes(const Site& site, bool derivative_B) const {
-  Crystal single{"", reference_.crystal.cell, {site}};
+std::vector<Ug> SlicePotential::amplitudes(const Site& site, const Mat3& strain) const {
+  Crystal single{reference_.crystal.name, reference_.crystal.cell, {site}, strain};
   single.sites[0].position = {};
-  const StructureFactors factors(single, reflections_, energy_keV_, options_);
+  single.sites[0].occupancy = 1;
   std::vector<Ug> values;
-  if (derivative_B) {
-    CrystalTangent direction;
-    direction.B = {1};
-    factors.derivative(single, direction, values);
-  } else {
-    factors.evaluate(single, values);
-  }
+  StructureFactors(single, reflections_, energy_keV_, options_).evaluate(single, values);
   return values;
+}
+
+std::vector<Ug> SlicePotential::amplitudes_derivative(const Site& site, const Mat3& strain,
+                                                      const Mat3& dU, const Mat3& dstrain) const {
+  Crystal single{reference_.crystal.name, reference_.crystal.cell, {site}, strain};
+  single.sites[0].position = {};
+  single.sites[0].occupancy = 1;
+  CrystalTangent direction;
+  direction.U = {dU};
+  direction.strain = dstrain;
+  std::vector<Ug> values;
+  StructureFactors(single, reflections_, energy_keV_, options_)
+      .derivative(single, direction, values);
+  return values;
+}
+
+void SlicePotential::add_change(const FourierChange& change, Columns& elastic,
+                                Columns& absorptive) const {
+  if (change.empty()) return;
+  std::vector<Ug> amplitude(reflections_.size());
+  for (std::size_t i = 0; i < reflections_.size(); ++i)
+    if (const auto found = change.find(reflections_[i]); found != change.end()) {
+      amplitude[i].elastic = found->second;
+      if (options_.absorption == Absorption::proportional)
+        amplitude[i].absorptive = options_.proportional_absorption * found->second;
+    }
+  const SiteSlices slices = fold(amplitude, 0, false);
+  for (int j = 0; j < slices_; ++j) {
+    elastic[j] += slices.elastic[j];
+    if (absorbing_) absorptive[j] += slices.absorptive[j];
+  }
 }
 
 SlicePotential::SiteSlices SlicePotential::fold(const std::vector<Ug>& amplitude, double z,
@@ -129,9 +175,10 @@ SlicePotential::SiteSlices SlicePotential::fold(const std::vector<Ug>& amplitude
   return result;
 }
 
-bool SlicePotential::as_built(const Site& site, std::size_t index) const {
-  const Site& built = reference_.crystal.sites[index];
-  return lab(site).z() == lab(built).z() && site.U == built.U;
+bool SlicePotential::as_built(const Crystal& crystal, std::size_t index) const {
+  const Site &site = crystal.sites[index], &built = reference_.crystal.sites[index];
+  return lab(site).z() == lab(built).z() && site.U == built.U &&
+         crystal.strain == reference_.crystal.strain;
 }
 
 Eigen::ArrayXcd SlicePotential::in_plane_phase(const Vec3& r) const {
@@ -165,14 +212,19 @@ void SlicePotential::evaluate(const Crystal& crystal, const Fft2& fft, SliceArra
     const Site& site = crystal.sites[s];
     const Vec3 r = lab(site);
     SiteSlices moved;
-    if (!as_built(site, s)) moved = fold(amplitudes(site, false), r.z(), false);
+    if (!as_built(crystal, s)) moved = fold(amplitudes(site, crystal.strain), r.z(), false);
     const SiteSlices& slices = moved.elastic.empty() ? sites_[s] : moved;
-    const Eigen::ArrayXcd E = in_plane_phase(r);
+    const Eigen::ArrayXcd E = site.occupancy * in_plane_phase(r);
     for (int j = 0; j < slices_; ++j) {
       elastic[j] += slices.elastic[j] * E;
       if (absorbing_) absorptive[j] += slices.absorptive[j] * E;
     }
   }
+  add_change(crystal.U_g_change, elastic, absorptive);
+  std::vector<Ug> mean;
+  mean_.evaluate(crystal, mean);
+  arrays.mean_U = mean[0].elastic.real();
+  arrays.period = period(crystal);
   to_real_space(elastic, fft, arrays.elastic);
   to_real_space(absorptive, fft, arrays.absorptive);
 }
@@ -191,22 +243,33 @@ void SlicePotential::derivative(const Crystal& crystal, const CrystalTangent& di
     const Site& site = crystal.sites[s];
     const Vec3 r = lab(site);
     const Eigen::ArrayXcd E = in_plane_phase(r);
+    // What the in-plane part of a displacement and the occupancy multiply the site's slices with.
+    Eigen::ArrayXcd factor = Eigen::ArrayXcd::Zero(grid_.size());
     if (!direction.displacement.empty() && !direction.displacement[s].isZero(0)) {
       const Vec3 d = reference_.R_lab_crystal * direction.displacement[s];
-      if (!d.head<2>().isZero(0)) {
-        Eigen::ArrayXcd factor(grid_.size());
-        for (int p = 0; p < grid_.size(); ++p)
-          factor[p] = E[p] * complex(0, -2 * electron::pi * grid_g_[p].dot(d.head<2>()));
-        if (as_built(site, s))
-          add(sites_[s], factor);
-        else
-          add(fold(amplitudes(site, false), r.z(), false), factor);
-      }
-      if (d.z() != 0) add(fold(amplitudes(site, false), r.z(), true), E * d.z());
+      for (int p = 0; p < grid_.size() && !d.head<2>().isZero(0); ++p)
+        factor[p] =
+            site.occupancy * E[p] * complex(0, -2 * electron::pi * grid_g_[p].dot(d.head<2>()));
+      if (d.z() != 0)
+        add(fold(amplitudes(site, crystal.strain), r.z(), true), E * (site.occupancy * d.z()));
     }
-    if (!direction.B.empty() && direction.B[s] != 0)
-      add(fold(amplitudes(site, true), r.z(), false), E * direction.B[s]);
+    if (!direction.occupancy.empty()) factor += direction.occupancy[s] * E;
+    if (!factor.isZero(0)) {
+      if (as_built(crystal, s))
+        add(sites_[s], factor);
+      else
+        add(fold(amplitudes(site, crystal.strain), r.z(), false), factor);
+    }
+    const Mat3 dU = direction.U.empty() ? Mat3::Zero() : direction.U[s];
+    if (!dU.isZero(0) || !direction.strain.isZero(0))
+      add(fold(amplitudes_derivative(site, crystal.strain, dU, direction.strain), r.z(), false),
+          E * site.occupancy);
   }
+  require_reflections(direction.U_g_change, listed_, crystal);
+  add_change(direction.U_g_change, elastic, absorptive);
+  std::vector<Ug> mean;
+  mean_.derivative(crystal, direction, mean);
+  arrays.mean_U = mean[0].elastic.real();
   to_real_space(elastic, fft, arrays.elastic);
   to_real_space(absorptive, fft, arrays.absorptive);
 }

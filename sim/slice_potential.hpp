@@ -1,6 +1,7 @@
 // The potential of one cell of a layer, cut into slices along the beam, on the in-plane net of
 // plane waves: what split-step propagation multiplies the wave with, and its derivatives.
 #pragma once
+#include <set>
 #include <vector>
 
 #include "core/fft.hpp"
@@ -18,9 +19,13 @@ struct PlaneWaveGrid {
   int pixel(int h, int k) const;
 };
 
-/// U and U' [1/Å²] averaged over the depth of each slice, in real space; (slices, n1*n2).
+/// The potential of one cell, or its derivative along a direction.
 struct SliceArrays {
-  std::vector<Eigen::ArrayXd> elastic, absorptive;  // absorptive is empty without absorption
+  /// U and U' [1/Å²] averaged over the depth of each slice, in real space; (slices, n1*n2). No U'
+  /// without absorption.
+  std::vector<Eigen::ArrayXd> elastic, absorptive;
+  double mean_U = 0;  ///< elastic U_0 [1/Å²]
+  double period = 0;  ///< of the lattice along z [Å]; not in derivatives, which keep the cells
 };
 
 class SlicePotential {
@@ -32,16 +37,16 @@ class SlicePotential {
                  const Eigen::Matrix2i& refinement, const PlaneWaveGrid& grid, double energy_keV,
                  const PotentialOptions& options, double slice_A, bool zero_order_only);
 
-  double period() const { return period_; }  ///< of the lattice along z [Å]
-  int slices() const { return slices_; }     ///< per period
-  double mean_U() const { return mean_U_; }  ///< elastic U_0 [1/Å²]
+  int slices() const { return slices_; }  ///< per period
   bool absorbing() const { return absorbing_; }
 
+  /// Error (study) if the crystal is sheared out of the plane.
   void evaluate(const Crystal& crystal, const Fft2& fft, SliceArrays& arrays) const;
   void derivative(const Crystal& crystal, const CrystalTangent& direction, const Fft2& fft,
                   SliceArrays& arrays) const;
 
  private:
+  double period(const Crystal& crystal) const;
   struct Wave {  // one reflection: its place on the grid and its order along z
     int pixel, order;
   };
@@ -49,26 +54,33 @@ class SlicePotential {
   struct SiteSlices {
     Columns elastic, absorptive;
   };
-  /// γ/(πΩ) occ f T of every reflection, or its derivative with respect to B.
-  std::vector<Ug> amplitudes(const Site& site, bool derivative_B) const;
+  /// γ/(πΩ) f T of every reflection for a site of a crystal, or its derivative along changes of U
+  /// and of the strain.
+  std::vector<Ug> amplitudes(const Site& site, const Mat3& strain) const;
+  std::vector<Ug> amplitudes_derivative(const Site& site, const Mat3& strain, const Mat3& dU,
+                                        const Mat3& dstrain) const;
+  /// Adds changed structure factors to the slices.
+  void add_change(const FourierChange& change, Columns& elastic, Columns& absorptive) const;
   /// The mean over each slice of an atom at height z, or its derivative with respect to z.
   SiteSlices fold(const std::vector<Ug>& amplitude, double z, bool derivative_z) const;
-  bool as_built(const Site& site, std::size_t index) const;
-  Vec3 lab(const Site& site) const;
+  bool as_built(const Crystal& crystal, std::size_t site) const;
+  Vec3 lab(const Site& site) const;  // of the unstrained lattice
   Eigen::ArrayXcd in_plane_phase(const Vec3& r) const;
   void to_real_space(const Columns& columns, const Fft2& fft,
                      std::vector<Eigen::ArrayXd>& out) const;
 
-  PlaneWaveGrid grid_;  // with the b of this crystal
+  PlaneWaveGrid grid_;  // with the b of this crystal, unstrained: phases g·r know no strain
   OrientedCrystal reference_;
   PotentialOptions options_;
-  double energy_keV_, period_, mean_U_;
+  double energy_keV_, period_;  // unstrained
   int slices_, orders_;
   bool absorbing_;
   std::vector<Hkl> reflections_;
   std::vector<Wave> waves_;
-  std::vector<Vec2> grid_g_;  // of this crystal, per pixel
-  std::vector<SiteSlices> sites_;
+  std::set<Hkl> listed_;           // the same
+  std::vector<Vec2> grid_g_;       // of this crystal, per pixel
+  StructureFactors mean_;          // of (0,0,0)
+  std::vector<SiteSlices> sites_;  // of occupancy 1
 };
 
 }  // namespace pendel

@@ -109,10 +109,10 @@ SplitStep::SplitStep(const State& state, Beams beams, SplitStepOptions options)
       const OrientedCrystal& crystal = state.crystals[c];
       Eigen::Matrix2d zone;
       for (int i = 0; i < 2; ++i)
-        zone.col(i) = (crystal.R_lab_crystal * crystal.crystal.cell.g(net.basis[c][i]).v).head<2>();
+        zone.col(i) = (crystal.R_lab_crystal * crystal.crystal.g(net.basis[c][i]).v).head<2>();
       for (const Hkl& edge : {Hkl{1, 0, 0}, Hkl{0, 1, 0}, Hkl{0, 0, 1}})
         offsets.push_back(zone.inverse() *
-                          (crystal.R_lab_crystal * crystal.crystal.cell.g(edge).v).head<2>());
+                          (crystal.R_lab_crystal * crystal.crystal.g(edge).v).head<2>());
     }
   const Eigen::Matrix2d F = refined_net(offsets);
   const Eigen::Matrix2i refinement = F.inverse().array().round().matrix().cast<int>();
@@ -128,8 +128,9 @@ SplitStep::SplitStep(const State& state, Beams beams, SplitStepOptions options)
   for (int p = 0; p < grid_.size(); ++p) {
     const Vec2 g = grid_.b * Vec2(PlaneWaveGrid::frequency(p / grid_.n2, grid_.n1),
                                   PlaneWaveGrid::frequency(p % grid_.n2, grid_.n2));
-    g_.emplace_back(g[0], g[1], 0);
+    pixels_.g.emplace_back(g[0], g[1], 0);
   }
+  pixels_.strain = beams_.strain;
   for (std::size_t i = 0; i < beams_.size(); ++i) {
     const Vec2 hk = real_space * beams_.g[i].head<2>();
     const int pixel = grid_.pixel(int(std::lround(hk[0])), int(std::lround(hk[1])));
@@ -147,20 +148,25 @@ SplitStep::SplitStep(const State& state, Beams beams, SplitStepOptions options)
                              options_.potential, options_.slice_A, options_.zero_order_only);
 }
 
-SplitStep::LayerStep SplitStep::layer_step(const Vec2& tilt, const State& state, int crystal,
+std::vector<Vec3> SplitStep::pixel_g(const State& state) const {
+  return strained(pixels_, state).g;
+}
+
+SplitStep::LayerStep SplitStep::layer_step(const Vec2& tilt, const State& state,
+                                           const std::vector<Vec3>& g, int crystal,
                                            double thickness, const SliceArrays& slices) const {
   const SlicePotential& potential = potentials_[crystal];
   LayerStep step;
-  step.U_0 = options_.refraction ? potential.mean_U() : 0;
+  step.U_0 = options_.refraction ? slices.mean_U : 0;
   step.wave = incident_wave(state, tilt, step.U_0);
   const double K_n = step.wave.K_n;
-  step.cells = std::max(1, int(std::lround(thickness / potential.period())));
+  step.cells = std::max(1, int(std::lround(thickness / slices.period)));
   step.dz = thickness / (step.cells * potential.slices());
   const int size = grid_.size();
   step.excitation.resize(size);
   Eigen::ArrayXd angle(size);
   for (int p = 0; p < size; ++p) {
-    step.excitation[p] = excitation(step.wave, g_[p]);
+    step.excitation[p] = excitation(step.wave, g[p]);
     angle[p] = electron::pi * step.dz / K_n * step.excitation[p] / 2;
   }
   step.half = exponential(angle, nullptr, 1);
@@ -198,6 +204,10 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
         potentials_[c].derivative(crystal, *direction, fft_, dslices[c][k]);
   }
 
+  const std::vector<Vec3> g = pixel_g(state);
+  std::vector<Mat3> strain(count);
+  for (int k = 0; k < count; ++k) strain[k] = strain_of_beams(state, tangents[k]);
+
   waves.psi.resize(beams_.size(), incidence.size());
   waves.dpsi.assign(count, MatrixXcd(beams_.size(), incidence.size()));
   FftArray psi(size);
@@ -216,8 +226,8 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
     for (std::size_t l = 0; l < state.layers.size(); ++l) {
       const Layer& layer = state.layers[l];
       const int c = layer.crystal;
-      const LayerStep step =
-          layer_step(state.beam_tilt + incidence[direction], state, c, layer.thickness, slices[c]);
+      const LayerStep step = layer_step(state.beam_tilt + incidence[direction], state, g, c,
+                                        layer.thickness, slices[c]);
       const IncidentWave& wave = step.wave;
       const double scale = electron::pi * step.dz / wave.K_n;
       common += 2 * electron::pi * (wave.K_n - wave.k0_n) * layer.thickness;
@@ -225,45 +235,43 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
       for (int k = 0; k < count; ++k) {
         const StateTangent& tangent = tangents[k];
         const double dt = tangent.thickness.empty() ? 0 : tangent.thickness[l];
-        const double dK_n =
-            tangent.beam_tilt[0] * wave.dK_n[0] + tangent.beam_tilt[1] * wave.dK_n[1];
-        const double dk0_n =
-            tangent.beam_tilt[0] * wave.dk0_n[0] + tangent.beam_tilt[1] * wave.dk0_n[1];
-        dcommon[k] +=
-            2 * electron::pi * ((wave.K_n - wave.k0_n) * dt + (dK_n - dk0_n) * layer.thickness);
-        const bool tilted = !tangent.beam_tilt.isZero(0);
+        const CrystalTangent* crystal = crystal_tangent(k, c);
+        const double dU_0 = crystal && options_.refraction ? dslices[c][k].mean_U : 0;
+        const WaveTangent dwave = wave_tangent(wave, state.surface_normal, tangent.beam_tilt, dU_0);
+        dcommon[k] += 2 * electron::pi *
+                      ((wave.K_n - wave.k0_n) * dt + (dwave.dK_n - dwave.dk0_n) * layer.thickness);
+        // Beams with g_n = 0 keep their excitation errors while U_0 changes.
+        const bool turned = !tangent.beam_tilt.isZero(0) || !strain[k].isZero(0);
         const double dslice = dt / (step.cells * potentials_[c].slices());
         // d(dz/K_n) in units of π
         const double dscale =
-            electron::pi * (dslice / wave.K_n - step.dz * dK_n / (wave.K_n * wave.K_n));
+            electron::pi * (dslice / wave.K_n - step.dz * dwave.dK_n / (wave.K_n * wave.K_n));
 
         Sources& source = sources[k];
-        source.propagator = tilted || dt != 0;
+        source.propagator = turned || dscale != 0;
         if (source.propagator) {
           source.full.resize(size);
           for (int p = 0; p < size; ++p) {
-            double dexcitation = 0;
-            for (int axis = 0; tilted && axis < 2; ++axis)
-              dexcitation += tangent.beam_tilt[axis] * excitation_derivative(wave, g_[p], axis);
+            const double dexcitation =
+                turned ? excitation_derivative(wave, dwave, g[p], strain[k] * g[p]) : 0;
             source.full[p] = complex(0, dscale * step.excitation[p] + scale * dexcitation);
           }
           source.half = source.full / 2;
         }
-        const bool displaced = crystal_tangent(k, c) != nullptr;
         const double strength = state.absorption_strength;
         const bool absorbing = potentials_[c].absorbing();
         source.transmission =
-            displaced || dscale != 0 || (absorbing && tangent.absorption_strength != 0);
+            crystal || dscale != 0 || (absorbing && tangent.absorption_strength != 0);
         if (source.transmission) {
           source.slice.assign(potentials_[c].slices(), Array::Zero(size));
           for (int j = 0; j < potentials_[c].slices(); ++j) {
             Array& s = source.slice[j];
             s.imag() = dscale * (slices[c].elastic[j] - step.U_0);
-            if (displaced) s.imag() += scale * dslices[c][k].elastic[j];
+            if (crystal) s.imag() += scale * (dslices[c][k].elastic[j] - dU_0);
             if (!absorbing) continue;
             s.real() = -(dscale * strength + scale * tangent.absorption_strength) *
                        slices[c].absorptive[j];
-            if (displaced) s.real() -= scale * strength * dslices[c][k].absorptive[j];
+            if (crystal) s.real() -= scale * strength * dslices[c][k].absorptive[j];
           }
         }
         if (source.propagator || source.transmission) active[k] = 1;
@@ -413,6 +421,7 @@ MatrixXcd SplitStep::exit_waves_of_variants(
     const std::vector<std::vector<LayerVariant>>& variants) const {
   const int size = grid_.size(), layers = int(state.layers.size());
   const Vec2 tilt = state.beam_tilt + incidence;
+  const std::vector<Vec3> g = pixel_g(state);
   // The layer before which waves from the entrance meet waves from the exit: least propagations.
   std::vector<double> forward(layers + 1, 0), backward(layers + 1, 0);
   double combinations = 1;
@@ -435,7 +444,7 @@ MatrixXcd SplitStep::exit_waves_of_variants(
     std::vector<FftArray> result;
     for (std::size_t v = 0; v < variants[l].size(); ++v) {
       const LayerStep step =
-          layer_step(tilt, state, c, variants[l][v].thickness, variants[l][v].slices);
+          layer_step(tilt, state, g, c, variants[l][v].thickness, variants[l][v].slices);
       const complex common = std::polar(
           1.0, 2 * electron::pi * (step.wave.K_n - step.wave.k0_n) * variants[l][v].thickness);
       const int m = int(step.transmission.size());

@@ -51,14 +51,16 @@ class SplitStep {
   struct Fields;
   struct LayerStep;
   struct Sources;
-  LayerStep layer_step(const Vec2& tilt, const State& state, int crystal, double thickness,
-                       const SliceArrays& slices) const;
+  /// g: of the grid's pixels in this state.
+  LayerStep layer_step(const Vec2& tilt, const State& state, const std::vector<Vec3>& g,
+                       int crystal, double thickness, const SliceArrays& slices) const;
+  std::vector<Vec3> pixel_g(const State& state) const;
 
   Beams beams_;
   SplitStepOptions options_;
   PlaneWaveGrid grid_;
   Fft2 fft_;
-  std::vector<Vec3> g_;  // per pixel, lab, of the first crystal
+  Beams pixels_;  // the grid's plane waves as beams: their g follows the first crystal's strain
   std::vector<int> beam_pixel_;
   std::vector<SlicePotential> potentials_;  // per crystal
 };

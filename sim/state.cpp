@@ -14,6 +14,8 @@ State moved(const State& state, const StateTangent& direction, double amount) {
   State result = state;
   result.beam_tilt += amount * direction.beam_tilt;
   result.absorption_strength += amount * direction.absorption_strength;
+  result.semiangle += amount * direction.semiangle;
+  result.tilt_spread += amount * direction.tilt_spread;
   assert(direction.crystals.empty() || direction.crystals.size() == state.crystals.size());
   for (std::size_t i = 0; i < direction.crystals.size(); ++i)
     if (!direction.crystals[i].zero())

@@ -23,6 +23,10 @@ struct State {
   Vec2 beam_tilt = Vec2::Zero();        ///< rad; K_t = K (sin θ_x, sin θ_y), crystal fixed
   Vec3 surface_normal = Vec3::UnitZ();  ///< lab frame, along the beam
   double absorption_strength = 1;       ///< multiplies U'
+  /// Of the illumination [rad]: the aperture's semi-angle, and the standard deviation of the tilt
+  /// along each axis within the probe (mosaic spread). What is observed is averaged over them; the
+  /// engines' plane waves know neither.
+  double semiangle = 0, tilt_spread = 0;
   std::vector<OrientedCrystal> crystals;
   std::vector<Layer> layers;
 };
@@ -31,6 +35,7 @@ struct State {
 struct StateTangent {
   Vec2 beam_tilt = Vec2::Zero();
   double absorption_strength = 0;
+  double semiangle = 0, tilt_spread = 0;
   std::vector<CrystalTangent> crystals;  ///< per crystal; empty = none
   std::vector<double> thickness;         ///< per layer; empty = none
 };

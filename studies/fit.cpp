@@ -20,12 +20,12 @@ namespace pendel {
 
 namespace {
 
-int aperture_degree(double semiangle, const Specimen& specimen, const DiskScan& scan) {
-  const State& state = specimen.state;
+// Of the disks [1/Å].
+double largest_g(const State& state, const DiskScan& scan) {
   const OrientedCrystal& first = state.crystals[state.layers[0].crystal];
   double g = 0;
-  for (const Hkl& hkl : scan.hkl) g = std::max(g, first.crystal.cell.g(hkl).v.norm());
-  return disk_aperture_degree(semiangle, g, total_thickness(state));
+  for (const Hkl& hkl : scan.hkl) g = std::max(g, first.crystal.g(hkl).v.norm());
+  return g;
 }
 
 // Median over positions of measured over calculated intensity, both summed over the disks that a
@@ -224,7 +224,8 @@ std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_posi
 }  // namespace
 
 void FitStudy::run(RunContext& context) const {
-  const Specimen specimen = build_specimen(crystals, this->specimen, beam, engine);
+  Specimen specimen = build_specimen(crystals, this->specimen, beam, engine);
+  prepare(*this, specimen);
   const bool zone_only = engine_kind(specimen.state, engine) == EngineKind::splitstep ||
                          specimen.state.crystals.size() > 1;
   const DiskScan scan = read_disk_scan(data, specimen.state, engine.g_max_invA, zone_only);
@@ -246,8 +247,8 @@ void FitStudy::run(RunContext& context) const {
 
   const auto simulator =
       std::make_shared<const Engine>(make_engine(specimen.state, scan.hkl, engine).engine);
-  const double semiangle = beam.semiangle_mrad * 1e-3;
-  const int degree = aperture_degree(semiangle, specimen, scan);
+  const double semiangle = specimen.state.semiangle;
+  const int degree = fit_aperture_degree(fit, specimen.state, largest_g(specimen.state, scan));
   const ForwardModel all_free(specimen.state, simulator, scan.hkl, unknowns.parameters, semiangle,
                               degree);
   double dose = data.dose.value_or(0);
@@ -280,7 +281,7 @@ void FitStudy::run(RunContext& context) const {
                   value.value, value.error, value.unit.c_str());
     context.say(line);
   }
-  const ForwardModel model(base, simulator, scan.hkl, parameters, semiangle, degree);
+  const ForwardModel model(base, simulator, scan.hkl, parameters, base.semiangle, degree);
   const double cpu_before = context.provenance.cpu_seconds();
   const Search search = choose_search(model, fit.search, scan);
   context.say("search: " + choice_name(search.method) +
@@ -324,6 +325,9 @@ void FitStudy::run(RunContext& context) const {
 
   EmdWriter result("pendel");
   write_fits(result, scan, parameters, fits, shared.values);
+  const std::string derived = write_derived(result, scan, polarization_maps(*this, specimen),
+                                            parameters, fits, shared.values);
+  if (!derived.empty()) context.say(derived);
   write_truth(result, scan, truth);
   write_uncertainty(result, scan, parameters, convergence, determined, bootstrap, profiles);
   if (!priors.empty()) write_coupling(result, scan, parameters, alone, coupling, priors);

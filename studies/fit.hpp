@@ -4,6 +4,7 @@
 #include "fit/scan_fit.hpp"
 #include "model/surrogate.hpp"
 #include "studies/disk_scan.hpp"
+#include "studies/parameter_options.hpp"
 #include "studies/run_context.hpp"
 #include "studies/specimen.hpp"
 
@@ -12,71 +13,6 @@ namespace pendel {
 inline Choices<Noise> choices(Noise) {
   return {{"poisson", Noise::poisson}, {"gaussian", Noise::gaussian}};
 }
-
-/// Whether every position has its own value of a parameter, or the scan one.
-enum class Per { position, scan };
-inline Choices<Per> choices(Per) { return {{"position", Per::position}, {"scan", Per::scan}}; }
-
-struct RangeOptions {
-  std::array<double, 2> range{{0, 0}};
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("range", range, help("lowest and highest value").required().increasing());
-  }
-};
-
-struct ModeFitOptions {
-  std::string crystal, mode;
-  std::array<double, 2> range{{-1.5, 1.5}};
-  Per per = Per::position;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("crystal", crystal, help("name of a crystal").required());
-    v("mode", mode, help("name of one of its displacement modes").required());
-    v("range", range, help("lowest and highest amplitude; 1: as the mode is defined").increasing());
-    v("per", per, help("own value at every position, or one for the scan"));
-  }
-};
-
-struct ThicknessFitOptions {
-  int layer = 1;
-  std::array<double, 2> range{{0, 0}};
-  Per per = Per::position;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("layer", layer, help("number of the layer; the first is 1").required().at_least(1));
-    v("range", range, help("lowest and highest thickness in Å").required().above(0).increasing());
-    v("per", per, help("own value at every position, or one for the scan"));
-  }
-};
-
-struct DebyeWallerFitOptions {
-  std::string crystal, element;
-  std::array<double, 2> range{{0, 0}};
-  Per per = Per::scan;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("crystal", crystal, help("name of a crystal").required());
-    v("element", element, help("symbol of an element of it").required());
-    v("range", range, help("lowest and highest B in Å²").required().at_least(0).increasing());
-    v("per", per, help("own value at every position, or one for the scan"));
-  }
-};
-
-struct AbsorptionFitOptions {
-  std::array<double, 2> range{{0, 2}};
-  Per per = Per::scan;
-
-  template <class Visitor>
-  void describe(Visitor& v) {
-    v("range", range, help("lowest and highest factor on the absorption").at_least(0).increasing());
-    v("per", per, help("own value at every position, or one for the scan"));
-  }
-};
 
 /// What predicts intensities while a position is fitted.
 enum class SearchMethod { automatic, surrogate, multistart, neighbours };
@@ -167,11 +103,19 @@ struct CheckOptions {
 };
 
 struct ParameterOptions {
-  std::optional<RangeOptions> beam_tilt_mrad;
+  std::optional<TiltFitOptions> beam_tilt_mrad;
   std::vector<ModeFitOptions> modes;
   std::vector<ThicknessFitOptions> thickness_A;
   std::vector<DebyeWallerFitOptions> debye_waller_B_A2;
+  std::vector<AnisotropicFitOptions> anisotropic_U_A2;
+  std::vector<OccupancyFitOptions> occupancy;
+  std::vector<StructureFactorFitOptions> structure_factor_invA2;
+  std::vector<InPlaneStrainFitOptions> strain_in_plane;
+  std::vector<OutOfPlaneStrainFitOptions> strain_out_of_plane;
+  std::vector<RegistryFitOptions> registry_A;
   std::optional<AbsorptionFitOptions> absorption_strength;
+  std::optional<SemiangleFitOptions> semiangle_mrad;
+  std::optional<TiltSpreadFitOptions> tilt_spread_mrad;
   std::optional<RangeOptions> scale = RangeOptions{{{0.5, 2}}};
   std::optional<RangeOptions> background;
   Noise noise = Noise::poisson;
@@ -186,8 +130,20 @@ struct ParameterOptions {
       help("direction of the incident beam along x and y").off("fixed"));
     v("modes", modes, help("amplitudes of displacement modes"));
     v("thickness_A", thickness_A, help("thicknesses of layers"));
-    v("debye_waller_B_A2", debye_waller_B_A2, help("Debye-Waller B of elements"));
+    v("debye_waller_B_A2", debye_waller_B_A2, help("isotropic Debye-Waller B of elements"));
+    v("anisotropic_U_A2", anisotropic_U_A2, help("components of sites' mean-square displacement"));
+    v("occupancy", occupancy, help("occupancies of sites, compositions"));
+    v("structure_factor_invA2", structure_factor_invA2,
+      help("single U_g, with their symmetry equivalents"));
+    v("strain_in_plane", strain_in_plane, help("strain of all layers across the beam"));
+    v("strain_out_of_plane", strain_out_of_plane, help("strain of crystals along the beam"));
+    v("registry_A", registry_A, help("shifts of layers across the beam"));
     v("absorption_strength", absorption_strength, help("factor on the absorption").off("fixed"));
+    v("semiangle_mrad", semiangle_mrad,
+      help("semi-angle of the illumination; starts from beam.semiangle_mrad").off("fixed"));
+    v("tilt_spread_mrad", tilt_spread_mrad,
+      help("standard deviation, along each axis, of the tilt within the probe (mosaic spread)")
+          .off("none"));
     v("scale", scale, help("factor on the dose, per position").off("fixed"));
     v("background", background,
       help("constant in units of the data, per position; without it 0").off("fixed"));

@@ -7,6 +7,33 @@
 
 namespace pendel {
 
+namespace {
+
+template <class List, class Use>
+void for_each(const std::string& key, const List& list, Use use) {
+  for (std::size_t i = 0; i < list.size(); ++i) use(list[i], key + "." + std::to_string(i));
+}
+
+// One layer is cut, and one way.
+void check_sublayers(const FitStudy& study, Problems& problems) {
+  for_each("fit.modes", study.fit.modes, [&](const ModeFitOptions& mode, const std::string& path) {
+    for (const ModeFitOptions& other : study.fit.modes)
+      if (other.crystal == mode.crystal && other.sublayers < mode.sublayers)
+        problems.add(path + ".sublayers", "is " + std::to_string(mode.sublayers) + ", but mode " +
+                                              other.mode + " of " + mode.crystal + " has " +
+                                              std::to_string(other.sublayers) +
+                                              "; all modes of a crystal need the same");
+    int layers = 0;
+    for (const LayerOptions& layer : study.specimen.layers) layers += layer.crystal == mode.crystal;
+    if (mode.sublayers > 1 && layers > 1)
+      problems.add(path + ".sublayers", "cuts one layer, but " + std::to_string(layers) +
+                                            " are made of " + mode.crystal +
+                                            "; give their crystals names of their own");
+  });
+}
+
+}  // namespace
+
 FitStudy FitStudy::example(const std::string& data) {
   FitStudy study;
   study.data.file.given = data + "/scans/sto_pto_vortex.h5";
@@ -26,7 +53,7 @@ FitStudy FitStudy::example(const std::string& data) {
     study.specimen.layers.push_back(layer);
   }
   study.beam.semiangle_mrad = 1.75;
-  study.fit.beam_tilt_mrad = RangeOptions{{{-5, 5}}};
+  study.fit.beam_tilt_mrad.emplace().range = {-5, 5};
   study.fit.modes = {{"PTO", "x"}, {"PTO", "y"}};
   ThicknessFitOptions thickness;
   thickness.range = {54, 71};
@@ -61,36 +88,70 @@ void FitStudy::check(Problems& problems) const {
                                          " differ; a fitted mode has one amplitude");
     }
   }
-  for (std::size_t i = 0; i < fit.thickness_A.size(); ++i)
-    if (fit.thickness_A[i].layer > int(specimen.layers.size()))
-      problems.add("fit.thickness_A." + std::to_string(i) + ".layer",
-                   "is " + std::to_string(fit.thickness_A[i].layer) + "; allowed: 1 to " +
-                       std::to_string(specimen.layers.size()) + ", the number of layers");
-  for (std::size_t i = 0; i < fit.debye_waller_B_A2.size(); ++i) {
-    const std::string path = "fit.debye_waller_B_A2." + std::to_string(i);
-    in_a_layer(fit.debye_waller_B_A2[i].crystal, path + ".crystal");
-    if (atomic_number(fit.debye_waller_B_A2[i].element) == 0)
-      problems.add(path + ".element", "'" + fit.debye_waller_B_A2[i].element + "' is no element");
-  }
+  const auto is_a_layer = [&](int layer, const std::string& path) {
+    if (layer > int(specimen.layers.size()))
+      problems.add(path + ".layer", "is " + std::to_string(layer) + "; allowed: 1 to " +
+                                        std::to_string(specimen.layers.size()) +
+                                        ", the number of layers");
+  };
+  for_each("fit.thickness_A", fit.thickness_A,
+           [&](const auto& p, const std::string& path) { is_a_layer(p.layer, path); });
+  for_each("fit.registry_A", fit.registry_A,
+           [&](const auto& p, const std::string& path) { is_a_layer(p.layer, path); });
+  for_each("fit.debye_waller_B_A2", fit.debye_waller_B_A2,
+           [&](const auto& B, const std::string& path) {
+             in_a_layer(B.crystal, path + ".crystal");
+             if (atomic_number(B.element) == 0)
+               problems.add(path + ".element", "'" + B.element + "' is no element");
+           });
+  const auto of_a_layer = [&](const auto& p, const std::string& path) {
+    in_a_layer(p.crystal, path + ".crystal");
+  };
+  for_each("fit.anisotropic_U_A2", fit.anisotropic_U_A2, of_a_layer);
+  for_each("fit.occupancy", fit.occupancy, of_a_layer);
+  for_each("fit.structure_factor_invA2", fit.structure_factor_invA2, of_a_layer);
+  for_each("fit.strain_out_of_plane", fit.strain_out_of_plane, of_a_layer);
   std::set<std::string> seen;
   const auto once = [&](const std::string& what, const std::string& path) {
     if (!seen.insert(what).second) problems.add(path, what + " is fitted already; remove one");
   };
-  for (std::size_t i = 0; i < fit.modes.size(); ++i)
-    once("mode " + fit.modes[i].mode + " of " + fit.modes[i].crystal,
-         "fit.modes." + std::to_string(i));
-  for (std::size_t i = 0; i < fit.thickness_A.size(); ++i)
-    once("layer " + std::to_string(fit.thickness_A[i].layer),
-         "fit.thickness_A." + std::to_string(i));
-  for (std::size_t i = 0; i < fit.debye_waller_B_A2.size(); ++i)
-    once(fit.debye_waller_B_A2[i].element + " of " + fit.debye_waller_B_A2[i].crystal,
-         "fit.debye_waller_B_A2." + std::to_string(i));
+  const auto once_each = [&](const std::string& key, const auto& list, auto name) {
+    for_each(key, list, [&](const auto& p, const std::string& path) { once(name(p), path); });
+  };
+  once_each("fit.modes", fit.modes,
+            [](const auto& p) { return "mode " + p.mode + " of " + p.crystal; });
+  once_each("fit.thickness_A", fit.thickness_A,
+            [](const auto& p) { return "layer " + std::to_string(p.layer); });
+  once_each("fit.debye_waller_B_A2", fit.debye_waller_B_A2,
+            [](const auto& p) { return p.element + " of " + p.crystal; });
+  once_each("fit.anisotropic_U_A2", fit.anisotropic_U_A2, [](const auto& p) {
+    return "U_" + choice_name(p.component) + " of " + p.site + " of " + p.crystal;
+  });
+  once_each("fit.occupancy", fit.occupancy,
+            [](const auto& p) { return "occupancy of " + p.site + " of " + p.crystal; });
+  once_each("fit.structure_factor_invA2", fit.structure_factor_invA2, [](const auto& p) {
+    return choice_name(p.part) + " of U_(" + std::to_string(p.hkl[0]) + " " +
+           std::to_string(p.hkl[1]) + " " + std::to_string(p.hkl[2]) + ") of " + p.crystal;
+  });
+  once_each("fit.strain_in_plane", fit.strain_in_plane,
+            [](const auto& p) { return "strain " + choice_name(p.component); });
+  once_each("fit.strain_out_of_plane", fit.strain_out_of_plane,
+            [](const auto& p) { return "strain of " + p.crystal; });
+  once_each("fit.registry_A", fit.registry_A, [](const auto& p) {
+    return "shift of layer " + std::to_string(p.layer) + " along " + choice_name(p.axis);
+  });
+  check_sublayers(*this, problems);
+  if (fit.semiangle_mrad && beam.semiangle_mrad == 0)
+    problems.add("fit.semiangle_mrad", "starts from beam.semiangle_mrad, which must be above 0");
   if (fit.absorption_strength && engine.absorption == Absorption::none)
     problems.add("fit.absorption_strength", "has no effect while engine.absorption is none");
   if (fit.noise == Noise::gaussian && !data.variance)
     problems.add("fit.noise", "gaussian noise needs data.variance, the name of a dataset");
   if (!fit.beam_tilt_mrad && fit.modes.empty() && fit.thickness_A.empty() &&
-      fit.debye_waller_B_A2.empty() && !fit.absorption_strength)
+      fit.debye_waller_B_A2.empty() && fit.anisotropic_U_A2.empty() && fit.occupancy.empty() &&
+      fit.structure_factor_invA2.empty() && fit.strain_in_plane.empty() &&
+      fit.strain_out_of_plane.empty() && fit.registry_A.empty() && !fit.absorption_strength &&
+      !fit.semiangle_mrad && !fit.tilt_spread_mrad)
     problems.add("fit", "names nothing to fit; for example beam_tilt_mrad: {range: [-5, 5]}");
 }
 

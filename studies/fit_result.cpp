@@ -179,6 +179,51 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
                "Miller indices in the first layer's crystal", Stored::int32);
 }
 
+std::string write_derived(EmdWriter& result, const DiskScan& scan,
+                          const std::vector<DerivedMap>& maps,
+                          const std::vector<Parameter>& parameters,
+                          const std::vector<PositionFit>& fits,
+                          const std::vector<SharedValue>& shared) {
+  std::string lines;
+  for (const DerivedMap& map : maps) {
+    // Of the unknowns of a position; what the scan shares adds a number and a variance.
+    Eigen::VectorXd weights = Eigen::VectorXd::Zero(long(parameters.size()));
+    double constant = map.constant, variance = 0;
+    for (const auto& [name, weight] : map.weights) {
+      for (std::size_t k = 0; k < parameters.size(); ++k)
+        if (parameters[k].name == name) weights[long(k)] += weight;
+      for (const SharedValue& value : shared)
+        if (value.name == name) {
+          constant += weight * value.value;
+          variance += weight * weight * value.error * value.error;
+        }
+    }
+    std::vector<int> used;
+    for (long k = 0; k < weights.size(); ++k)
+      if (weights[k] != 0) used.push_back(int(k));
+    Array values = scan.map(), errors = scan.map();
+    std::vector<double> known, known_errors;
+    for (std::size_t i = 0; i < fits.size(); ++i) {
+      if (fits[i].status == FitStatus::no_data) continue;
+      const Eigen::VectorXd w = weights(used);
+      values.values[i] = constant + w.dot(fits[i].solution.values(used));
+      errors.values[i] = std::sqrt(variance + w.dot(fits[i].covariance(used, used) * w));
+      if (fits[i].status != FitStatus::converged) continue;
+      known.push_back(values.values[i]);
+      if (std::isfinite(errors.values[i])) known_errors.push_back(errors.values[i]);
+    }
+    result.array("derived/" + map.name, values, map.unit, scan.axes, "from fitted parameters");
+    result.array("derived/" + map.name + ".error", errors, map.unit, scan.axes,
+                 "standard error (1σ)");
+    char line[160];
+    std::snprintf(line, sizeof line, "%s%s: median %.4g, standard error %.2g %s",
+                  lines.empty() ? "" : "\n", map.name.c_str(), median(known), median(known_errors),
+                  map.unit.c_str());
+    lines += line;
+  }
+  return lines;
+}
+
 Truth read_truth(const DataOptions& options, const DiskScan& scan,
                  const std::vector<std::string>& names) {
   const hdf5::InputFile file(options.file.path);

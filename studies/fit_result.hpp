@@ -2,6 +2,7 @@
 #pragma once
 #include "fit/scan_fit.hpp"
 #include "studies/disk_scan.hpp"
+#include "studies/fit_parameters.hpp"
 
 namespace pendel {
 
@@ -23,6 +24,14 @@ struct SharedValue {
 /// fitted, hkl and more; see docs/files.md.
 void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Parameter>& parameters,
                 const std::vector<PositionFit>& fits, const std::vector<SharedValue>& shared);
+
+/// Arrays derived/NAME and derived/NAME.error of maps that are linear in the parameters, with the
+/// covariance of every position; a line of text per map: median value and error.
+std::string write_derived(EmdWriter& result, const DiskScan& scan,
+                          const std::vector<DerivedMap>& maps,
+                          const std::vector<Parameter>& parameters,
+                          const std::vector<PositionFit>& fits,
+                          const std::vector<SharedValue>& shared);
 
 /// True values of parameters, by name; every map has the shape of the scan.
 struct Truth {

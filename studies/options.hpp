@@ -32,12 +32,15 @@ struct SiteDisplacementOptions {
 struct ModeOptions {
   std::optional<File> polar_cif;
   std::optional<std::vector<SiteDisplacementOptions>> sites;
+  std::optional<SiteDisplacementOptions> unique_site;
 
   template <class Visitor>
   void describe(Visitor& v) {
     v("polar_cif", polar_cif, help("the mode takes the atoms of the crystal to those of this CIF"));
     v("sites", sites, help("or the displaced sites, one by one"));
-    v.exactly_one({"polar_cif", "sites"});
+    v("unique_site", unique_site,
+      help("or one site; its equivalents move as the symmetry of the crystal says"));
+    v.exactly_one({"polar_cif", "sites", "unique_site"});
   }
 };
 
@@ -45,6 +48,7 @@ struct CrystalOptions {
   File cif;
   double default_B_A2 = 0.5;
   std::map<std::string, ModeOptions> modes;
+  std::map<std::string, Vec3> born_charges;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -52,6 +56,9 @@ struct CrystalOptions {
     v("default_B_A2", default_B_A2,
       help("Debye-Waller B of sites that the CIF gives none for").at_least(0));
     v("modes", modes, help("displacement modes by name, for example x and y"));
+    v("born_charges", born_charges,
+      help("Born effective charges [Z*xx, Z*yy, Z*zz] in e by label of site: fitted modes are then "
+           "given as polarization in µC/cm², too"));
   }
 };
 

@@ -54,6 +54,13 @@ struct Planned {
   std::unique_ptr<ForwardModel> model;
 };
 
+bool is_thickness(const Parameter& p) {
+  // a strain along the beam moves thicknesses, too, and crystals with them
+  return p.direction.crystals.empty() &&
+         std::any_of(p.direction.thickness.begin(), p.direction.thickness.end(),
+                     [](double t) { return t != 0; });
+}
+
 Planned planned(const PlanStudy& study, const Specimen& specimen, const std::vector<Hkl>& disks,
                 double thickness) {
   const int layer = study.plan.thickness_layer - 1;
@@ -61,10 +68,12 @@ Planned planned(const PlanStudy& study, const Specimen& specimen, const std::vec
   double& nominal = here.state.layers[std::size_t(layer)].thickness;
   const double moved = thickness - nominal;
   nominal = thickness;
+  prepare(study.planned_fit(), here);  // sublayers are whole cells of this thickness
+  const std::size_t first = std::size_t(here.layers[std::size_t(layer)].front());
   Planned result;
   result.parameters = unknowns_of(study.planned_fit(), here).parameters;
   for (Parameter& p : result.parameters)
-    if (!p.direction.thickness.empty() && p.direction.thickness[std::size_t(layer)] != 0) {
+    if (is_thickness(p) && p.direction.thickness[first] != 0) {
       p.lower += moved;
       p.upper += moved;
       if (p.lower <= 0)
@@ -73,22 +82,17 @@ Planned planned(const PlanStudy& study, const Specimen& specimen, const std::vec
                         p.name + " moves to " + number_text(p.lower) +
                         " Å; a thickness is above 0, narrow fit.thickness_A.range");
     }
-  const double semiangle = study.beam.semiangle_mrad * 1e-3;
+  const double semiangle = here.state.semiangle;
   const double g = *std::max_element(study.plan.g_max_invA.begin(), study.plan.g_max_invA.end());
   const auto engine =
       std::make_shared<const Engine>(make_engine(here.state, disks, study.engine).engine);
-  result.model = std::make_unique<ForwardModel>(
-      here.state, engine, disks, result.parameters, semiangle,
-      disk_aperture_degree(semiangle, g, total_thickness(here.state)));
+  result.model =
+      std::make_unique<ForwardModel>(here.state, engine, disks, result.parameters, semiangle,
+                                     fit_aperture_degree(study.fit, here.state, g));
   return result;
 }
 
 bool is_tilt(const Parameter& p) { return !p.direction.beam_tilt.isZero(0); }
-bool is_thickness(const Parameter& p) {
-  return std::any_of(p.direction.thickness.begin(), p.direction.thickness.end(),
-                     [](double t) { return t != 0; });
-}
-
 // True values at a tilt (added to the beam's) for state number `s`: 0 has the specimen's own, the
 // others random ones; tilt and thicknesses are not random, since they are axes of the plan.
 Eigen::VectorXd true_values(const std::vector<Parameter>& parameters, const Vec2& tilt, int s,

@@ -8,6 +8,8 @@
 #include "cif/read.hpp"
 #include "crystal/displacement.hpp"
 #include "crystal/orientation.hpp"
+#include "crystal/symmetry.hpp"
+#include "sim/sublayers.hpp"
 
 namespace pendel {
 
@@ -44,6 +46,10 @@ CrystalTangent read_mode(const Crystal& crystal, const ModeOptions& mode, double
     options.default_B_A2 = default_B_A2;
     specimen.files.push_back(mode.polar_cif->path);
     return displacement_between(crystal, read_cif(mode.polar_cif->path, options));
+  }
+  if (mode.unique_site) {
+    const int site = sites_named(crystal, mode.unique_site->site).front();
+    return symmetric_displacement(crystal, site, mode.unique_site->displacement_A);
   }
   std::vector<std::pair<std::string, Vec3>> sites;
   for (const SiteDisplacementOptions& site : *mode.sites)
@@ -102,6 +108,7 @@ Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& 
   State& state = specimen.state;
   state.energy_keV = beam.energy_keV;
   state.beam_tilt = beam.tilt_mrad * 1e-3;
+  state.semiangle = beam.semiangle_mrad * 1e-3;
   state.absorption_strength = engine.absorption_strength;
   const Vec3 uvw = beam_direction_of(options);
   std::vector<std::map<std::string, double>> amplitudes;
@@ -115,6 +122,7 @@ Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& 
                     : *layer.thickness_A;
     state.layers.push_back(
         {state_crystal(specimen, amplitudes, layer.crystal, crystal, R, modes), thickness});
+    specimen.layers.push_back({int(state.layers.size()) - 1});
   }
   if (options.surface_normal) {
     const OrientedCrystal& first = state.crystals[state.layers[0].crystal];
@@ -127,6 +135,24 @@ Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& 
                   "it or across it");
   }
   return specimen;
+}
+
+void own_crystal(Specimen& specimen, int layer) {
+  for (int l : specimen.layers.at(layer)) {
+    const std::string name = specimen.names[specimen.state.layers[l].crystal];
+    own_crystal(specimen.state, l);
+    specimen.names.resize(specimen.state.crystals.size(), name);
+  }
+}
+
+void split_layer(Specimen& specimen, int layer, int parts) {
+  const int first = specimen.layers.at(layer).at(0);
+  const std::string name = specimen.names[specimen.state.layers[first].crystal];
+  split_layer(specimen.state, first, parts);
+  specimen.names.resize(specimen.state.crystals.size(), name);
+  for (int part = 1; part < parts; ++part) specimen.layers[layer].push_back(first + part);
+  for (std::size_t l = layer + 1; l < specimen.layers.size(); ++l)
+    for (int& index : specimen.layers[l]) index += parts - 1;
 }
 
 std::string specimen_summary(const Specimen& specimen) {

@@ -17,6 +17,8 @@ struct Specimen {
   /// Per crystal of the state: its name in the study. Layers of one crystal whose modes have
   /// different amplitudes hold different crystals of one name.
   std::vector<std::string> names;
+  /// Per layer of the study: its layers in the state; several where it is cut into sublayers.
+  std::vector<std::vector<int>> layers;
   /// Displacement modes by crystal and mode.
   std::map<std::string, std::map<std::string, CrystalTangent>> modes;
   std::vector<std::string> notes;  ///< what was assumed when reading CIFs
@@ -30,6 +32,11 @@ void check_specimen(const CrystalsOptions& crystals, const SpecimenOptions& spec
 /// Error (input) for a file that cannot be used, Error (study) for directions that do not fit.
 Specimen build_specimen(const CrystalsOptions& crystals, const SpecimenOptions& specimen,
                         const BeamOptions& beam, const EngineOptions& engine);
+
+/// Gives a layer (of the study, from 0) a crystal of its own, or cuts it into sublayers of whole
+/// cells with one each.
+void own_crystal(Specimen& specimen, int layer);
+void split_layer(Specimen& specimen, int layer, int parts);
 
 /// "3 layers along [0 0 1]: 16 cells of STO (62.5 Å), ..." and the notes, one per line.
 std::string specimen_summary(const Specimen& specimen);

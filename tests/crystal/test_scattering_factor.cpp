@@ -105,3 +105,17 @@ BOOST_AUTO_TEST_CASE(unknown_elements_are_refused) {
     }
   }
 }
+
+BOOST_AUTO_TEST_CASE(slope_is_the_derivative_in_g_squared) {
+  for (const Table& t : all_tables)
+    for (int Z : {1, 8, 22, 82})
+      for (double g2 : {1e-4, 0.01, 0.3, 2.0, 9.0}) {
+        const double h = 1e-3 * g2;
+        const auto f = [&](double x) { return scattering_factor(t.table, Z, std::sqrt(x)); };
+        const double expected =
+            (8 * (f(g2 + h) - f(g2 - h)) - (f(g2 + 2 * h) - f(g2 - 2 * h))) / (12 * h);
+        // rounding of f over the step
+        BOOST_TEST(std::abs(scattering_factor_slope(t.table, Z, std::sqrt(g2)) - expected) <
+                   1e-9 * std::abs(expected) + 1e-13 * f(g2) / h);
+      }
+}

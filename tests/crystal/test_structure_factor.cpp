@@ -92,7 +92,8 @@ CrystalTangent general_direction() {
   CrystalTangent direction;
   direction.displacement = {
       {0.01, 0.02, -0.3}, {0.2, -0.1, 0.4}, {-0.3, 0.1, 0.2}, {0, 0.3, -0.1}, {0.1, 0.1, 0.05}};
-  direction.B = {0.3, 0.2, -0.4, 0.1, 0.25};
+  for (double B : {0.3, 0.2, -0.4, 0.1, 0.25})
+    direction.U.push_back(Mat3::Identity() * (B / (8 * pi * pi)));
   return direction;
 }
 
@@ -170,7 +171,7 @@ BOOST_AUTO_TEST_CASE(evaluate_follows_the_atoms) {
   const Crystal start = PbTiO3();
   const auto reflections = reflections_within(start.cell, 1.0);
   CrystalTangent shift = general_direction(), B = general_direction();
-  shift.B.clear();
+  shift.U.clear();
   B.displacement.clear();
   for (const PotentialOptions& options : every_absorption) {
     const StructureFactors factors(start, reflections, 300, options);
@@ -188,10 +189,27 @@ BOOST_AUTO_TEST_CASE(derivatives_are_those_of_the_values) {
   const Crystal crystal = PbTiO3();
   const auto reflections = reflections_within(crystal.cell, 1.2);
   CrystalTangent shift = general_direction(), B = general_direction();
-  shift.B.clear();
+  shift.U.clear();
   B.displacement.clear();
+  CrystalTangent anisotropic, occupancy, strain, change;
+  for (int j = 0; j < 5; ++j) {
+    Mat3 U;
+    U << 0.02, 0.01 * j, -0.01, 0.01 * j, -0.01, 0.005, -0.01, 0.005, 0.03;
+    anisotropic.U.push_back(U);
+    occupancy.occupancy.push_back(0.3 - 0.2 * j);
+  }
+  strain.strain << 0.5, 0.2, -0.1, 0.1, -0.3, 0.4, 0.2, 0.3, 0.6;
+  change.U_g_change = {{{1, 0, 1}, {0.01, 0.02}}, {{-1, 0, -1}, {0.01, -0.02}}};
+  CrystalTangent all = general_direction();
+  all.occupancy = occupancy.occupancy;
+  all.U_g_change = change.U_g_change;
+  all.strain = strain.strain;
   for (const PotentialOptions& options : every_absorption)
-    for (const CrystalTangent& direction : {shift, B, general_direction()}) {
+    for (const CrystalTangent& direction :
+         {shift, B, anisotropic, occupancy, strain, change, all}) {
+      if (options.absorption == Absorption::weickenmeier_kohl &&
+          (!direction.strain.isZero(0) || !direction.U_g_change.empty()))
+        continue;  // refused; not absorbed
       const StructureFactors factors(crystal, reflections, 300, options);
       std::vector<Ug> slope, at[4];
       factors.derivative(crystal, direction, slope);
@@ -215,6 +233,74 @@ BOOST_AUTO_TEST_CASE(derivatives_are_those_of_the_values) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_strained_crystal_is_one_built_with_the_strained_cell) {
+  // Strain diag(1 %, −2 %, 3 %) keeps a cell orthogonal: edges in proportion, fractions the same.
+  const Crystal crystal = PbTiO3();
+  CrystalTangent direction;
+  direction.strain = Vec3(0.01, -0.02, 0.03).asDiagonal();
+  const Crystal strained = moved(crystal, direction, 1);
+  Crystal built = crystal;
+  const Vec3 edges = crystal.cell.edges().cwiseProduct(Vec3(1.01, 0.98, 1.03));
+  built.cell = Cell(edges[0], edges[1], edges[2], 90, 90, 90);
+  const auto reflections = reflections_within(crystal.cell, 1.5);
+  BOOST_TEST(std::abs(strained.volume() - built.cell.volume()) < 1e-12);
+  for (const PotentialOptions& options : every_absorption) {
+    const auto expected = structure_factors(built, reflections, 300, options);
+    std::vector<Ug> values;
+    StructureFactors(crystal, reflections, 300, options).evaluate(strained, values);
+    for (std::size_t i = 0; i < expected.size(); ++i)  // rounding of g and Ω
+      BOOST_TEST(distance(values[i], expected[i]) < 1e-14);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_shear_turns_the_lattice_as_the_cell_does) {
+  // b leans by 1 in 10: γ = 84.29°, b longer, c as it was.
+  Crystal crystal = PbTiO3();
+  crystal.strain(0, 1) = 0.1;
+  const double a = crystal.cell.a(), b = crystal.cell.b();
+  Crystal built = crystal;
+  built.strain.setZero();
+  built.cell =
+      Cell(a, b * std::sqrt(1.01), crystal.cell.c(), 90, 90, std::atan2(1, 0.1) * 180 / pi);
+  for (const Hkl& hkl : {Hkl{1, 0, 0}, Hkl{0, 2, 0}, Hkl{1, -2, 3}}) {
+    BOOST_TEST((crystal.g(hkl).v - built.cell.g(hkl).v).norm() < 1e-14);
+    BOOST_TEST(distance(structure_factors(crystal, {hkl}, 300, {})[0],
+                        structure_factors(built, {hkl}, 300, {})[0]) < 1e-14);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_site_of_occupancy_0_is_absent) {
+  const Crystal crystal = PbTiO3();
+  const auto reflections = reflections_within(crystal.cell, 1.5);
+  CrystalTangent empty;
+  empty.occupancy = {0, -1, 0, 0, 0};
+  Crystal without = crystal;
+  without.sites.erase(without.sites.begin() + 1);
+  for (const PotentialOptions& options : every_absorption) {
+    std::vector<Ug> values;
+    StructureFactors(crystal, reflections, 300, options).evaluate(moved(crystal, empty, 1), values);
+    const auto expected = structure_factors(without, reflections, 300, options);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      BOOST_TEST(distance(values[i], expected[i]) < 1e-15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_structure_factor_moves_nothing_else) {
+  Crystal crystal = PbTiO3();
+  const auto reflections = reflections_within(crystal.cell, 1.0);
+  const auto before = structure_factors(crystal, reflections, 300, {});
+  crystal.U_g_change = {{{1, 0, 1}, {0.01, 0.02}}, {{-1, 0, -1}, {0.01, -0.02}}};
+  const auto after = structure_factors(crystal, reflections, 300, {});
+  int changed = 0;
+  for (std::size_t i = 0; i < reflections.size(); ++i) {
+    const auto found = crystal.U_g_change.find(reflections[i]);
+    const complex expected = found == crystal.U_g_change.end() ? 0 : found->second;
+    changed += expected != 0.0;
+    BOOST_TEST(std::abs(after[i].elastic - before[i].elastic - expected) < 1e-16);
+  }
+  BOOST_TEST(changed == 2);
+}
+
 BOOST_AUTO_TEST_CASE(anisotropic_motion) {
   Crystal crystal = PbTiO3();
   Mat3 U;
@@ -229,7 +315,7 @@ BOOST_AUTO_TEST_CASE(anisotropic_motion) {
   BOOST_TEST(std::abs(moving / still - std::exp(-2 * pi * pi * g.dot(U * g))) < 1e-14);
   // A change of B adds an isotropic part, whatever U is.
   CrystalTangent direction;
-  direction.B = {1};
+  direction.U = {Mat3::Identity() / (8 * pi * pi)};
   std::vector<Ug> slope;
   StructureFactors(only_Ti, {hkl}, 300, {}).derivative(only_Ti, direction, slope);
   BOOST_TEST(std::abs(slope[0].elastic / moving + g.squaredNorm() / 4) < 1e-13);
@@ -251,6 +337,9 @@ BOOST_AUTO_TEST_CASE(wrong_use_is_refused) {
   const Crystal crystal = PbTiO3();
   const StructureFactors factors(crystal, {{1, 0, 0}}, 300, every_absorption[2]);
   std::vector<Ug> values;
+  CrystalTangent strain;
+  strain.strain = Mat3::Identity();
+  BOOST_CHECK_THROW(factors.derivative(crystal, strain, values), Error);
   Crystal other = crystal;
   other.sites[1].Z = 40;
   BOOST_CHECK_THROW(factors.evaluate(other, values), Error);

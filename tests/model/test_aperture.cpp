@@ -42,6 +42,22 @@ BOOST_AUTO_TEST_CASE(moments_are_exact_to_the_degree_and_no_further) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(moments_of_a_gaussian_spread) {
+  // E x^a y^b = (a−1)!! (b−1)!! σ^{a+b} for even a, b
+  const auto moment_1d = [](int a) {
+    double product = a % 2 ? 0 : 1;
+    for (int k = a - 1; k > 1; k -= 2) product *= k;
+    return product;
+  };
+  for (int degree : {1, 3, 5, 9, 12})
+    for (int a = 0; a <= degree; ++a)
+      for (int b = 0; a + b <= degree; ++b) {
+        const double expected = moment_1d(a) * moment_1d(b) * std::pow(2.0, a + b);
+        BOOST_TEST(std::abs(cubature(gaussian_spread(2, degree), a, b) - expected) <
+                   1e-12 * std::pow(2.0, a + b) * std::tgamma(a + b + 1));
+      }
+}
+
 BOOST_AUTO_TEST_CASE(radius_scales_the_offsets) {
   const Aperture aperture = disk_aperture(2e-3, 5);
   BOOST_TEST(aperture.offsets.size() == 7u);

@@ -27,20 +27,17 @@ MatrixXcd amplitudes(const Engine& engine, const State& state, const std::vector
   return waves.psi;
 }
 
-/// d psi / d amount by central differences with Richardson extrapolation (Ridders): steps
-/// step, step/2, ...; the table's entry with the least estimated error is taken.
-template <class Engine>
-MatrixXcd finite_difference(const Engine& engine, const State& state,
-                            const std::vector<Vec2>& incidence, const StateTangent& tangent,
-                            double step) {
-  constexpr int levels = 7;
-  std::vector<MatrixXcd> previous, current;
-  MatrixXcd best;
+/// df/dx at 0 of a function of a number, which gives a matrix: central differences with Richardson
+/// extrapolation (Ridders), steps step, step/2, ...; the table's entry with the least estimated
+/// error is taken.
+template <class Function>
+auto derivative_at_0(Function f, double step, int levels = 7) {
+  using Matrix = std::decay_t<decltype(f(0.0))>;
+  std::vector<Matrix> previous, current;
+  Matrix best;
   double best_error = 1e300;
   for (int level = 0; level < levels; ++level, step /= 2) {
-    current = {(amplitudes(engine, state, incidence, tangent, step) -
-                amplitudes(engine, state, incidence, tangent, -step)) /
-               (2 * step)};
+    current = {(f(step) - f(-step)) / (2 * step)};
     double power = 1;
     for (int order = 1; order <= level; ++order) {
       power *= 4;
@@ -55,6 +52,15 @@ MatrixXcd finite_difference(const Engine& engine, const State& state,
     previous = current;
   }
   return best;
+}
+
+/// d psi / d amount along a tangent.
+template <class Engine>
+MatrixXcd finite_difference(const Engine& engine, const State& state,
+                            const std::vector<Vec2>& incidence, const StateTangent& tangent,
+                            double step) {
+  return derivative_at_0(
+      [&](double amount) { return amplitudes(engine, state, incidence, tangent, amount); }, step);
 }
 
 /// Checks every direction in one call of exit_waves: relative error (2-norm over beams and incident

@@ -78,22 +78,79 @@ BOOST_AUTO_TEST_CASE(inclined_surface) {
   check_with_and_without_absorption(state, zone_beams(state, 0.75));
 }
 
-BOOST_AUTO_TEST_CASE(higher_order_zones) {
+namespace {
+
+struct HigherZones {
   State state = slab(oriented(lead_titanate(), {1, 0, 0}, {0, 1, 0}), 100);
-  state.energy_keV = 60;  // brings the first-order zone near
-  state.beam_tilt = {12e-3, -9e-3};
-  state.surface_normal = Vec3(-0.2, 0.1, 1);
-  BeamSelection near_sphere;
-  near_sphere.g_max = 3.4;
-  near_sphere.sg_max = 0.01;
-  std::vector<Hkl> hkl = zone_beams(state, 0.6).hkl;
-  const std::size_t in_zone = hkl.size();
-  const Beams candidates = select_beams(state, {}, near_sphere);
-  for (std::size_t i = 0; i < candidates.size() && hkl.size() < in_zone + 8; ++i)
-    if (std::abs(candidates.g[i][2]) > 0.1) hkl.push_back(candidates.hkl[i]);
-  BOOST_TEST(hkl.size() == in_zone + 8);
-  const Beams beams = beams_from_hkl(state, hkl);
-  check_with_and_without_absorption(state, beams);
+  Beams beams;
+
+  HigherZones() {
+    state.energy_keV = 60;  // brings the first-order zone near
+    state.beam_tilt = {12e-3, -9e-3};
+    state.surface_normal = Vec3(-0.2, 0.1, 1);
+    BeamSelection near_sphere;
+    near_sphere.g_max = 3.4;
+    near_sphere.sg_max = 0.01;
+    std::vector<Hkl> hkl = zone_beams(state, 0.6).hkl;
+    const std::size_t in_zone = hkl.size();
+    const Beams candidates = select_beams(state, {}, near_sphere);
+    for (std::size_t i = 0; i < candidates.size() && hkl.size() < in_zone + 8; ++i)
+      if (std::abs(candidates.g[i][2]) > 0.1) hkl.push_back(candidates.hkl[i]);
+    BOOST_TEST(hkl.size() == in_zone + 8);
+    beams = beams_from_hkl(state, hkl);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(higher_order_zones) {
+  const HigherZones zones;
+  check_with_and_without_absorption(zones.state, zones.beams);
+}
+
+// Every component of the strain acts: lengths, excitation errors, flux through an inclined surface;
+// with the volume and the occupancies the mean potential changes and refracts the beams.
+BOOST_AUTO_TEST_CASE(strain_and_occupancy_in_an_inclined_foil) {
+  HigherZones zones;
+  CrystalTangent strain, occupancy;
+  strain.strain << 0.5, 0.2, -0.1, 0.1, -0.3, 0.4, 0.2, 0.3, 0.6;
+  occupancy.occupancy = {-1, 0.5, 0.2, -0.7, 0.1};
+  zones.state = moved(zones.state, crystal_direction(zones.state, 0, strain), 0.004);
+  for (bool refraction : {true, false}) {
+    BlochOptions options = with_absorption();
+    options.refraction = refraction;
+    check_derivatives(Bloch(zones.state, zones.beams, options), zones.state, {{0, 0}},
+                      {{"strain", crystal_direction(zones.state, 0, strain), 2e-3},
+                       {"occupancy", crystal_direction(zones.state, 0, occupancy), 0.1}});
+  }
+}
+
+// The engine made for one strain and moved to another is the engine made for the other.
+BOOST_AUTO_TEST_CASE(strained_state_against_a_crystal_with_the_strained_cell) {
+  State state = slab(oriented(lead_titanate(), {1, 0, 0}, {0, 1, 0}), 100);
+  state.beam_tilt = {3e-3, -2e-3};
+  CrystalTangent strain;
+  strain.strain = Vec3(0.01, -0.02, 0.015).asDiagonal();
+  State built = state;
+  built.crystals[0].crystal.cell = Cell(3.904 * 1.01, 3.904 * 0.98, 4.152 * 1.015, 90, 90, 90);
+  std::vector<Hkl> hkl = zone_beams(state, 0.8).hkl;
+  for (const Hkl& other : {Hkl{1, 0, 0}, Hkl{1, 2, 1}, Hkl{-1, 1, 3}}) hkl.push_back(other);
+  const State moved_state = moved(state, crystal_direction(state, 0, strain), 1);
+  ExitWaves expected, psi;
+  Bloch(built, beams_from_hkl(built, hkl), with_absorption())
+      .exit_waves(built, {{0, 0}, {1e-3, 2e-3}}, {}, expected);
+  Bloch(state, beams_from_hkl(state, hkl), with_absorption())
+      .exit_waves(moved_state, {{0, 0}, {1e-3, 2e-3}}, {}, psi);
+  BOOST_TEST((psi.psi - expected.psi).norm() < 1e-11);
+  Bloch(moved_state, beams_from_hkl(moved_state, hkl), with_absorption())
+      .exit_waves(moved_state, {{0, 0}, {1e-3, 2e-3}}, {}, psi);
+  BOOST_TEST((psi.psi - expected.psi).norm() < 1e-11);
+  Bloch(state, beams_from_hkl(state, hkl), with_absorption())
+      .exit_waves(state, {{0, 0}, {1e-3, 2e-3}}, {}, psi);
+  BOOST_TEST((psi.psi - expected.psi).norm() > 0.01);  // the strain is seen
+  const auto series = Bloch(state, beams_from_hkl(state, hkl), with_absorption())
+                          .thickness_series(moved_state, {{0, 0}, {1e-3, 2e-3}}, 0, {100});
+  BOOST_TEST((series[0] - expected.psi).norm() < 1e-8);  // of the exponential
 }
 
 BOOST_AUTO_TEST_CASE(without_refraction_and_with_limited_couplings) {

@@ -1,0 +1,134 @@
+// Every kind of parameter for every engine: amplitudes and disk intensities against finite
+// differences.
+#include <boost/test/unit_test.hpp>
+
+#include "crystal/symmetry.hpp"
+#include "tests/model/parameter_cases.hpp"
+
+using namespace pendel;
+using namespace pendel::test;
+
+namespace {
+
+constexpr double beams_to = 0.45;  // 1/Å: enough of them to scatter into each other
+
+struct Kind {
+  Parameter parameter;
+  double step;  ///< the finite differences start from it
+};
+
+std::vector<Kind> kinds(const State& state) {
+  const int last = int(state.layers.size()) - 1, pto = state.layers[last > 0 ? 1 : 0].crystal;
+  const Crystal& crystal = state.crystals[pto].crystal;
+  const auto table = ScatteringTable::lobato;
+  const Hkl hkl{0, 1, 1};
+  return {
+      {tilt_parameter(state, 0, -5, 5), 1},
+      {tilt_parameter(state, 1, -5, 5), 1},
+      {thickness_parameter(state, last, 5, 90), 1},
+      {mode_parameter(state, pto, displacement_mode(crystal), "mode", -1, 1), 0.05},
+      {mode_parameter(state, pto, symmetric_displacement(crystal, 3, {0, 0, 1}), "O z", -1, 1),
+       0.05},
+      {debye_waller_parameter(state, pto, 8, 0, 2), 0.2},
+      {anisotropic_U_parameter(state, pto, 3, 1, 1, 0, 0.1), 0.005},
+      {anisotropic_U_parameter(state, pto, 1, 2, 2, 0, 0.1), 0.005},
+      {occupancy_parameter(state, pto, {0}, {}, 0, 1), 0.1},
+      {occupancy_parameter(state, pto, {1}, {2}, 0, 1), 0.1},
+      {structure_factor_parameter(state, pto, hkl, UgPart::amplitude, table, 0, 1), 0.002},
+      {structure_factor_parameter(state, pto, hkl, UgPart::quadrature, table, -1, 1), 0.002},
+      {in_plane_strain_parameter(state, 0, 0, -0.1, 0.1), 0.01},
+      {in_plane_strain_parameter(state, 0, 1, -0.1, 0.1), 0.01},
+      {out_of_plane_strain_parameter(state, {pto}, -0.1, 0.1), 0.01},
+      {absorption_parameter(state, 0, 2), 0.3},
+  };
+}
+
+/// A shift of the only layer turns phases of amplitudes alone; it is tested in the stack.
+std::vector<Kind> kinds_of(const State& state) {
+  std::vector<Kind> all = kinds(state);
+  if (state.layers.size() > 1)
+    for (int axis : {0, 1}) all.push_back({registry_parameter(state, {1}, axis, -4, 4), 0.1});
+  return all;
+}
+
+const char* name_of(const Engine& engine) {
+  const char* names[] = {"kinematical", "bloch", "splitstep"};
+  static_assert(std::variant_size_v<Engine> == 3);
+  return names[engine.index()];
+}
+
+/// Moved off the symmetric state: all but the tilt, so that the zone axis stays exact.
+Eigen::VectorXd values_of(const std::vector<Kind>& kinds) {
+  Eigen::VectorXd values(long(kinds.size()));
+  for (std::size_t k = 0; k < kinds.size(); ++k)
+    values[long(k)] = kinds[k].parameter.nominal + (k < 2 ? 0 : 0.3 * kinds[k].step);
+  return values;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(derivatives_of_amplitudes) {
+  for (const Case& c : cases()) {
+    const std::vector<Kind> table = kinds_of(c.state);
+    std::vector<Parameter> parameters;
+    for (const Kind& kind : table) parameters.push_back(kind.parameter);
+    const State state = state_at(c.state, parameters, values_of(table).data());
+    for (const Engine& engine : engines(c.state, zone_beams(c.state, beams_to))) {
+      std::vector<Direction> directions;
+      for (const Kind& kind : table)
+        directions.push_back({kind.parameter.name, kind.parameter.direction, kind.step});
+      BOOST_TEST_CONTEXT(c.name << ", " << name_of(engine))
+      std::visit(
+          [&](const auto& e) {
+            check_derivatives(e, state, {{0, 0}, {1e-3, -2e-3}}, directions);
+          },
+          engine);
+    }
+  }
+}
+
+namespace {
+
+void check_disk_derivatives(const Case& c, const std::vector<Kind>& table) {
+  std::vector<Parameter> parameters;
+  for (const Kind& kind : table) parameters.push_back(kind.parameter);
+  const Eigen::VectorXd values = values_of(table);
+  const Beams beams = zone_beams(c.state, beams_to);
+  for (Engine& engine : engines(c.state, beams)) {
+    const char* name = name_of(engine);
+    const ForwardModel model(c.state, std::make_shared<const Engine>(std::move(engine)), beams.hkl,
+                             parameters, semiangle, 3);
+    Eigen::VectorXd intensity;
+    Eigen::MatrixXd jacobian;
+    model.evaluate(values.data(), intensity, &jacobian);
+    for (std::size_t k = 0; k < table.size(); ++k)
+      BOOST_TEST_CONTEXT(c.name << ", " << name << ", " << parameters[k].name) {
+        const Eigen::VectorXd expected = derivative_at_0(
+            [&](double amount) {
+              Eigen::VectorXd x = values, result;
+              x[long(k)] += amount;
+              model.evaluate(x.data(), result, nullptr);
+              return result;
+            },
+            table[k].step, 4);
+        BOOST_TEST(expected.norm() * table[k].step > 1e-7);
+        BOOST_TEST((jacobian.col(long(k)) - expected).norm() <= 1e-6 * expected.norm());
+      }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(derivatives_of_disk_intensities) {
+  for (Case c : cases()) {
+    c.state.tilt_spread = 0;
+    check_disk_derivatives(c, kinds_of(c.state));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_of_disk_intensities_with_the_illumination) {
+  for (const Case& c : cases())
+    check_disk_derivatives(c, {{tilt_parameter(c.state, 0, -5, 5), 1},
+                               {semiangle_parameter(c.state, 0, 5), 0.2},
+                               {tilt_spread_parameter(c.state, 0, 1), 0.1}});
+}
