@@ -93,6 +93,7 @@ Planned planned(const PlanStudy& study, const Specimen& specimen, const std::vec
 }
 
 bool is_tilt(const Parameter& p) { return !p.direction.beam_tilt.isZero(0); }
+
 // True values at a tilt (added to the beam's) for state number `s`: 0 has the specimen's own, the
 // others random ones; tilt and thicknesses are not random, since they are axes of the plan.
 Eigen::VectorXd true_values(const std::vector<Parameter>& parameters, const Vec2& tilt, int s,
