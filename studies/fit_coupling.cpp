@@ -26,17 +26,16 @@ std::vector<int> named_by(const std::string& given, const std::vector<Parameter>
   return found;
 }
 
-/// Parameters of the sublayers of one layer, "polarization_x[PTO:3/5]", in order, by what they
-/// share
-/// ("polarization_x[PTO]").
+/// Parameters of the sublayers of one layer, "polarization.PTO.x.3of5", in order, by what they
+/// share ("polarization.PTO.x").
 std::map<std::string, std::vector<int>> sublayers_among(const std::vector<int>& chosen,
                                                         const std::vector<Parameter>& parameters) {
-  static const std::regex part(R"(^(.*):(\d+)/(\d+)(.*)$)");
+  static const std::regex part(R"(^(.*)\.(\d+)of(\d+)$)");
   std::map<std::string, std::map<int, int>> found;
   for (const int k : chosen) {
     std::smatch match;
     if (std::regex_match(parameters[std::size_t(k)].name, match, part))
-      found[match[1].str() + match[4].str()][std::stoi(match[2].str())] = k;
+      found[match[1].str()][std::stoi(match[2].str())] = k;
   }
   std::map<std::string, std::vector<int>> result;
   for (const auto& [layer, by_number] : found)

@@ -99,10 +99,10 @@ class FitParameters(unittest.TestCase):
         np.testing.assert_allclose(error, unit * sigma, rtol=1e-9)
         self.assertLess(np.abs(P["x"]).max() + np.abs(P["z"]).max(), 1e-9)
 
-    def test_sublayers_and_registry_have_names_of_their_own(self):
-        # what a single layer does not determine is named, not invented: an error of NaN
+    def test_sublayers_and_a_prior_that_ties_them(self):
         done = self.fit("  modes: [{crystal: PTO, mode: Ti, range: [-1, 1], sublayers: 2}]\n"
-                        "  thickness_A: [{layer: 1, range: [80, 110]}]\n")
+                        "  thickness_A: [{layer: 1, range: [80, 110]}]\n"
+                        "  priors: [{parameter: polarization, kind: sublayers, sigma: 0.05}]\n")
         self.assertEqual(done.returncode, 0, done.stderr)
         with h5py.File(self.folder / "fit.h5") as file:
             names = set(file["pendel/parameters"])
@@ -112,6 +112,8 @@ class FitParameters(unittest.TestCase):
             thickness = file["pendel/parameters/thickness_A.1/data"][()]
             error = file["pendel/errors/thickness_A.1/data"][()]
             self.assertTrue((np.abs(thickness - 24 * 3.902) < 4.5 * error).all())
+            both = [file[f"pendel/parameters/polarization.PTO.Ti.{k}of2/data"][()] for k in (1, 2)]
+            self.assertLess(np.abs(both[0] - both[1]).max(), 4 * 0.05)  # of the prior
 
     def test_what_cannot_be_is_refused(self):
         for keys, message in (
