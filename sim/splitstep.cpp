@@ -336,6 +336,7 @@ void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& in
   std::vector<SliceArrays> slices(potentials_.size());
   for (std::size_t c = 0; c < potentials_.size(); ++c)
     potentials_[c].evaluate(state.crystals[c].crystal, fft_, slices[c]);
+  const std::vector<Vec3> g = pixel_g(state);
 
   /// Where a wave is read out: after how many cells, for which thickness.
   struct Stop {
@@ -344,7 +345,7 @@ void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& in
   };
   // Ways through the layer: on each, cells are stretched alike (but for rounding).
   std::vector<std::vector<Stop>> ways;
-  const double period = potentials_[state.layers[layer].crystal].period();
+  const double period = slices[state.layers[layer].crystal].period;
   const auto cell = [&](const Stop& stop) { return thicknesses[stop.thickness] / stop.cells; };
   for (std::size_t k = 0; k < thicknesses.size(); ++k) {
     const Stop stop{std::max(1, int(std::lround(thicknesses[k] / period))), k};
@@ -367,7 +368,7 @@ void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& in
     const auto cross = [&](const Wave& from, int l, const std::vector<Stop>& stops,
                            const auto& thick, const auto& out) {
       const int c = state.layers[l].crystal, size = grid_.size();
-      const LayerStep step = layer_step(tilt, state, c, thick(stops.back()), slices[c]);
+      const LayerStep step = layer_step(tilt, state, g, c, thick(stops.back()), slices[c]);
       FftArray x = from.psi;
       multiply(x.data(), step.half.data(), size);
       auto stop = stops.begin();
@@ -386,7 +387,7 @@ void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& in
     };
     const auto cross_whole = [&](Wave& wave, int l) {
       const double t = state.layers[l].thickness;
-      const double cells = t / potentials_[state.layers[l].crystal].period();
+      const double cells = t / slices[state.layers[l].crystal].period;
       cross(
           Wave(wave), l, {{std::max(1, int(std::lround(cells))), 0}},
           [&](const Stop&) { return t; },
