@@ -9,10 +9,11 @@ namespace {
 // Endings that mean a unit, with the unit as it is printed. Those that no key of Pendel uses are
 // here so that a key with the wrong one is recognised.
 const std::vector<std::pair<std::string, std::string>> unit_endings = {
-    {"_A", "Å"},     {"_invA", "1/Å"},   {"_A2", "Å²"}, {"_invA2", "1/Å²"}, {"_uCcm2", "µC/cm²"},  {"_keV", "keV"},  {"_mrad", "mrad"},
-    {"_deg", "°"},   {"_nm", "nm"},      {"_pm", "pm"},   {"_um", "µm"},    {"_mm", "mm"},
-    {"_m", "m"},     {"_invnm", "1/nm"}, {"_nm2", "nm²"}, {"_kV", "kV"},    {"_eV", "eV"},
-    {"_MeV", "MeV"}, {"_V", "V"},        {"_rad", "rad"}, {"_urad", "µrad"}};
+    {"_A", "Å"},      {"_invA", "1/Å"},  {"_A2", "Å²"},   {"_invA2", "1/Å²"}, {"_uCcm2", "µC/cm²"},
+    {"_keV", "keV"},  {"_mrad", "mrad"}, {"_deg", "°"},   {"_nm", "nm"},      {"_pm", "pm"},
+    {"_um", "µm"},    {"_mm", "mm"},     {"_m", "m"},     {"_invnm", "1/nm"}, {"_nm2", "nm²"},
+    {"_kV", "kV"},    {"_eV", "eV"},     {"_MeV", "MeV"}, {"_V", "V"},        {"_rad", "rad"},
+    {"_urad", "µrad"}};
 
 const std::pair<std::string, std::string>* unit_ending(const std::string& key) {
   const auto underscore = key.rfind('_');
