@@ -37,6 +37,8 @@ struct Spec {
   bool is_required = false;
   bool is_increasing = false;  ///< elements of a vector of fixed length
   std::string off_word;        ///< this word instead of a group leaves an optional unset
+  std::string word_key;        ///< a word instead of a group stands for {word_key: word}
+  bool may_be_one = false;     ///< of a list: its only element may stand in its place
 
   Spec required() const {
     return with([](Spec& s) { s.is_required = true; });
@@ -46,6 +48,12 @@ struct Spec {
   }
   Spec off(const std::string& word) const {
     return with([&](Spec& s) { s.off_word = word; });
+  }
+  Spec word(const std::string& key) const {
+    return with([&](Spec& s) { s.word_key = key; });
+  }
+  Spec or_one() const {
+    return with([](Spec& s) { s.may_be_one = true; });
   }
   Spec range(double a, double b) const {
     return with([&](Spec& s) { s.low = a, s.high = b; });

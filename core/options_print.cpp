@@ -69,7 +69,8 @@ std::string type_text(const Field& field) {
     case Type::vector:
       return std::to_string(field.fields.size()) + " numbers";
     case Type::list:
-      return "list of " + type_text(field.element.front());
+      return (field.spec.may_be_one ? type_text(field.element.front()) + ", or " : "") +
+             "list of " + type_text(field.element.front());
     case Type::map:
       return "names, each with " + type_text(field.element.front());
     case Type::group:
@@ -119,6 +120,13 @@ class YamlWriter {
   }
 
   Lines entry(const Field& field, const Field* defaults, int indent, bool commented) const {
+    if (field.type == Type::list && field.spec.may_be_one && field.fields.size() == 1) {
+      Field only = field.fields.front();
+      only.key = field.key;
+      only.spec.help = field.spec.help;
+      only.spec.may_be_one = false;
+      return entry(only, &field.element.front(), indent, commented);
+    }
     const bool empty =
         (field.type == Type::list || field.type == Type::map) && field.fields.empty();
     if (!comments_ && !field.present) return {};
@@ -203,7 +211,7 @@ void add_rows(const Field& group, const std::string& prefix, std::string& table)
     const Field* shape = &field;  // of a list of lists, the innermost
     std::string suffix;
     while (shape->type == Type::list || shape->type == Type::map) {
-      suffix += shape->type == Type::list ? "[]" : ".NAME";
+      if (!shape->spec.may_be_one) suffix += shape->type == Type::list ? "[]" : ".NAME";
       shape = &shape->element.front();
     }
     std::string usual = "-";
@@ -289,6 +297,10 @@ std::string json_type(const Field& field) {
   std::string json = json_body(field);
   if (!field.spec.off_word.empty())
     json = "\"anyOf\":[{" + json + "},{\"const\":" + quoted(field.spec.off_word) + "}]";
+  if (!field.spec.word_key.empty())
+    json = "\"anyOf\":[{" + json + "}," + json_type(*field.find(field.spec.word_key)) + "]";
+  if (field.type == Type::list && field.spec.may_be_one)
+    json = "\"anyOf\":[{" + json + "}," + json_type(field.element.front()) + "]";
   if (!field.key.empty() && !field.spec.help.empty())
     json += ",\"description\":" + quoted(description);
   return "{" + json + "}";

@@ -155,7 +155,14 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
           break;
         }
   } else if constexpr (ListOf<T>::value) {
-    if (!expect(node, Kind::list, path, "a list", problems)) return;
+    if (spec.may_be_one && node.kind == Kind::map) {
+      value.assign(1, blank<typename T::value_type>());
+      read_value(node, path, Spec{}, directory, value.front(), problems);
+      return;
+    }
+    const std::string allowed =
+        spec.may_be_one ? "keys with values, {key: value, ...}, or a list of such" : "a list";
+    if (!expect(node, Kind::list, path, allowed, problems)) return;
     value.clear();
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       auto item = blank<typename T::value_type>();
@@ -181,6 +188,17 @@ void read_value(const Node& node, const std::string& path, const Spec& spec,
     read_value(node, path, spec, directory, inner, problems);
     value = std::move(inner);
   } else {
+    if (!spec.word_key.empty() && node.kind == Kind::scalar) {
+      Node group = node;
+      group.kind = Kind::map;
+      group.keys = {spec.word_key};
+      group.where_key = {node.where};
+      group.items = {node};
+      Reader reader(group, path, directory, problems);
+      value.describe(reader);
+      reader.finish();
+      return;
+    }
     std::string allowed = "keys with values, {key: value, ...}";
     if (!spec.off_word.empty()) allowed += ", or the word " + spec.off_word;
     if (!expect(node, Kind::map, path, allowed, problems)) return;

@@ -66,16 +66,23 @@ PENDEL_CLONES void misfits_of(const float* table, int blocks, int disks, const f
 
 StartTable::StartTable(const DiskModel& model, int samples) : parameters_(model.parameters()) {
   const int n = int(parameters_.size());
+  std::vector<int> varied;
+  for (int k = 0; k < n; ++k)
+    if (!parameters_[k].linear) varied.push_back(k);
   points_.resize(n, samples);
   disks_ = model.disks();
   const int blocks = (samples + lanes - 1) / lanes;
   intensities_.assign(std::size_t(blocks) * std::size_t(disks_) * lanes, 0.0f);
-  // R-sequence: multiples of 1/φ, 1/φ², ... with φ^(n+1) = φ + 1.
+  for (int k = 0; k < n; ++k)
+    points_.row(k).setConstant(
+        std::clamp(parameters_[k].nominal, parameters_[k].lower, parameters_[k].upper));
+  // R-sequence in n dimensions: multiples of 1/φ, 1/φ², ... with φ^(n+1) = φ + 1.
   double phi = 2;
-  for (int i = 0; i < 50; ++i) phi = std::pow(1 + phi, 1.0 / (n + 1));
+  for (int i = 0; i < 50; ++i) phi = std::pow(1 + phi, 1.0 / (double(varied.size()) + 1));
   for (int s = 0; s < samples; ++s)
-    for (int k = 0; k < n; ++k) {
-      const double x = std::fmod(0.5 + (s + 1) * std::pow(phi, -(k + 1)), 1.0);
+    for (std::size_t j = 0; j < varied.size(); ++j) {
+      const int k = varied[j];
+      const double x = std::fmod(0.5 + (s + 1) * std::pow(phi, -(double(j) + 1)), 1.0);
       points_(k, s) = parameters_[k].lower + x * (parameters_[k].upper - parameters_[k].lower);
     }
   parallel_for(samples, [&](long s, int) {

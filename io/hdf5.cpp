@@ -134,25 +134,61 @@ bool InputFile::has(const std::string& name) const {
   return !name.empty() && (name == "/" || H5Oexists_by_name(file_, name.c_str(), H5P_DEFAULT) > 0);
 }
 
-Array InputFile::read(const std::string& name) const {
-  if (!has(name)) {
+namespace {
+
+// A dataset of numbers, or the dataset `data` of a group.
+Handle open_numbers(const InputFile& file, long id, std::string name) {
+  if (!file.has(name)) {
     std::string there;
-    for (const Item& item : items())
+    for (const Item& item : file.items())
       if (!item.is_group && there.size() < 300) there += (there.empty() ? "" : ", ") + item.path;
-    fail(path_, name, "there is no such dataset; the file has: " + there);
+    fail(file.path(), name, "there is no such dataset; the file has: " + there);
   }
-  if (has(name + "/data")) return read(name + "/data");
-  const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
-  if (!dataset.good()) fail(path_, name, "this is not a dataset");
+  while (file.has(name + "/data")) name += "/data";
+  Handle dataset(H5Dopen2(id, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) fail(file.path(), name, "this is not a dataset");
   const Handle type(H5Dget_type(dataset), H5Tclose);
   const H5T_class_t kind = H5Tget_class(type);
   if (kind != H5T_INTEGER && kind != H5T_FLOAT)
-    fail(path_, name, "holds " + type_name(type) + " values; numbers are needed");
+    fail(file.path(), name, "holds " + type_name(type) + " values; numbers are needed");
+  return dataset;
+}
+
+// H5S_ALL: everything.
+void read_numbers(const InputFile& file, const std::string& name, hid_t dataset, hid_t memory,
+                  hid_t space, Array& array) {
+  if (!array.values.empty() &&
+      H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, array.values.data()) < 0)
+    fail(file.path(), name, "cannot be read: the file is truncated or damaged");
+}
+
+}  // namespace
+
+Array InputFile::read(const std::string& name) const {
+  const Handle dataset = open_numbers(*this, file_, name);
   const Handle space(H5Dget_space(dataset), H5Sclose);
   Array array(shape_of(space));
-  if (!array.values.empty() &&
-      H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
-    fail(path_, name, "cannot be read: the file is truncated or damaged");
+  read_numbers(*this, name, dataset, H5S_ALL, H5S_ALL, array);
+  return array;
+}
+
+std::vector<std::size_t> InputFile::shape(const std::string& name) const {
+  const Handle dataset = open_numbers(*this, file_, name);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  return shape_of(space);
+}
+
+Array InputFile::read_part(const std::string& name, std::size_t first, std::size_t count) const {
+  const Handle dataset = open_numbers(*this, file_, name);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  std::vector<std::size_t> shape = shape_of(space);
+  std::vector<hsize_t> start(shape.size(), 0), length(shape.begin(), shape.end());
+  start.at(0) = first;
+  length.at(0) = shape.at(0) = count;
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, length.data(), nullptr);
+  const Handle memory(H5Screate_simple(int(length.size()), length.data(), nullptr), H5Sclose);
+  Array array(shape);
+  read_numbers(*this, name, dataset, memory, space, array);
   return array;
 }
 

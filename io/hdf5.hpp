@@ -38,6 +38,9 @@ class InputFile {
   bool has(const std::string& name) const;
   /// A dataset of any numeric type, or the dataset `data` of a group (an EMD array).
   Array read(const std::string& name) const;
+  /// Its shape alone, and elements first <= i < first + count of its first dimension.
+  std::vector<std::size_t> shape(const std::string& name) const;
+  Array read_part(const std::string& name, std::size_t first, std::size_t count) const;
   std::string read_text(const std::string& name) const;
   /// Where a dataset is in the file. Error (input) if there is none or it is in several pieces.
   Block block(const std::string& name) const;

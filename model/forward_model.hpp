@@ -41,6 +41,7 @@ class ForwardModel : public DiskModel {
 
   const State& base() const { return base_; }
   const Engine& engine() const { return *engine_; }
+  const std::shared_ptr<const Engine>& shared_engine() const { return engine_; }
   const std::vector<int>& rows() const { return rows_; }  ///< of the disks among the engine's beams
   const Aperture& aperture() const { return aperture_; }  ///< of the base state, spread included
   double semiangle() const { return semiangle_; }         ///< rad

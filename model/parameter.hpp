@@ -16,6 +16,7 @@ struct Parameter {
   double lower = 0, upper = 0;
   double nominal = 0;      ///< value that the base state has
   StateTangent direction;  ///< per unit of the value
+  bool linear = false;     ///< data are linear in it: starts need not vary it
 };
 
 /// Beam tilt in mrad along lab x (axis 0) or y (axis 1).

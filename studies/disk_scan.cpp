@@ -1,8 +1,10 @@
 #include "studies/disk_scan.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
+#include "core/electron.hpp"
 #include "core/error.hpp"
 #include "sim/beams.hpp"
 
@@ -30,6 +32,8 @@ class ScanReader {
     DiskScan scan;
     scan.hkl = read_beams(state);
     check_beams(scan.hkl, state, g_max, zone_only);
+    scan.set.assign(scan.hkl.size(), 0);
+    for (std::size_t i = 0; i < scan.hkl.size(); ++i) scan.pixels.push_back({int(i), -1, -1});
 
     scan.intensity = file_.read(options_.intensity);
     const Array& intensity = scan.intensity;
@@ -44,34 +48,139 @@ class ScanReader {
     if (scan.positions() == 0)
       fail(options_.intensity,
            "has the shape " + text(intensity.shape) + ": the scan has no position");
-    scan.units = file_.attribute(has_data(options_.intensity), "units");
-    bool any = false;
-    for (const double value : intensity.values) {
-      any = any || std::isfinite(value);
-      if (std::isinf(value))
-        fail(options_.intensity, "holds an infinite value; missing data is NaN");
+    complete(scan);
+
+    if (options_.variance) {
+      scan.variance = file_.read(*options_.variance);
+      check_variance(scan, intensity.shape);
     }
-    if (!any) fail(options_.intensity, "holds no number: every intensity is NaN");
+    return scan;
+  }
+
+  DiskScan read_pixels(const DiskPixels& pixels, const std::vector<Hkl>& disks) {
+    DiskScan scan;
+    for (const DiskPixels::Pixel& pixel : pixels.pixels) {
+      scan.hkl.push_back(disks[std::size_t(pixel.disk)]);
+      scan.pixels.push_back(pixel);
+    }
+    scan.set.assign(scan.hkl.size(), 0);
+    const std::vector<std::size_t> whole = pattern_shape();
+    scan.shape.assign(whole.begin(), whole.end() - 2);
+    scan.intensity = in_disks(options_.intensity, scan);
+    complete(scan);
+    if (options_.variance) {
+      if (file_.shape(*options_.variance) != whole)
+        fail(*options_.variance, "has the shape " + text(file_.shape(*options_.variance)) +
+                                     "; needed: " + text(whole) + ", that of " +
+                                     options_.intensity);
+      scan.variance = in_disks(*options_.variance, scan);
+      check_variance(scan, scan.intensity.shape);
+    }
+    return scan;
+  }
+
+  Detector detector(double energy_keV) {
+    const DiskPixelOptions& options = *options_.pixels;
+    const std::vector<std::size_t> whole = pattern_shape();
+    const double wavelength = electron::wavelength(energy_keV);
+    Detector detector;
+    detector.rows = int(whole[whole.size() - 2]);
+    detector.columns = int(whole[whole.size() - 1]);
+    detector.rotation = options.rotation_deg * electron::pi / 180;
+    detector.blur = options.blur_px;
+    if (options.ellipse) {
+      detector.ellipse_ratio = options.ellipse->ratio;
+      detector.ellipse_angle = options.ellipse->angle_deg * electron::pi / 180;
+    }
+    if (options.pixel_mrad && options.centre_px) {
+      detector.pixel = *options.pixel_mrad * 1e-3 / wavelength;
+      detector.centre = options.centre_px;
+      return detector;
+    }
+    Vec2 step, centre;  // (column, row); step in 1/Å
+    for (int axis = 0; axis < 2; ++axis) {
+      const std::size_t dimension = whole.size() - 1 - std::size_t(axis);
+      const std::string name = options_.intensity + "/dim" + std::to_string(dimension);
+      const std::vector<double> values =
+          file_.has(name) ? file_.read(name).values : std::vector<double>();
+      const std::string units = file_.has(name) ? file_.attribute(name, "units") : "";
+      const bool inverse = units == "1/Å" || units == "A^-1" || units == "1/A";
+      if (values.size() < 2 || !(values[1] > values[0]) || !(inverse || units == "mrad"))
+        throw Error(ErrorKind::study,
+                    "data.pixels: " + std::string(options.pixel_mrad ? "centre_px" : "pixel_mrad") +
+                        " is needed: " + options_.file.path + ": " + name +
+                        " is no axis in mrad or 1/Å");
+      const double spacing = values[1] - values[0];
+      step[axis] = inverse ? spacing : spacing * 1e-3 / wavelength;
+      centre[axis] = -values[0] / spacing;
+    }
+    if (!options.pixel_mrad && std::abs(step[0] - step[1]) > 1e-3 * step[0])
+      fail(options_.intensity,
+           "has pixels that are not square by its axes: " + number_text(step[0]) + " by " +
+               number_text(step[1]) + " 1/Å; give data.pixels.pixel_mrad and ellipse");
+    detector.pixel = options.pixel_mrad ? *options.pixel_mrad * 1e-3 / wavelength : step[0];
+    detector.centre = options.centre_px ? *options.centre_px : centre;
+    return detector;
+  }
+
+ private:
+  // Axes and units; numbers that are none.
+  void complete(DiskScan& scan) const {
+    const std::string& name = options_.intensity;
+    scan.units = file_.attribute(has_data(name), "units");
+    if (scan.positions() == 0)
+      fail(name, "has the shape " + text(file_.shape(name)) + ": the scan has no position");
+    bool any = false;
+    for (const double value : scan.intensity.values) {
+      any = any || std::isfinite(value);
+      if (std::isinf(value)) fail(name, "holds an infinite value; missing data is NaN");
+    }
+    if (!any) fail(name, "holds no number: every intensity is NaN");
     const std::vector<std::string> names = scan.shape.size() == 2
                                                ? std::vector<std::string>{"row", "column"}
                                                : std::vector<std::string>{"position"};
     for (std::size_t i = 0; i < names.size(); ++i)
       scan.axes.push_back(axis(names[i], i, scan.shape[i]));
-
-    if (options_.variance) {
-      scan.variance = file_.read(*options_.variance);
-      if (scan.variance.shape != intensity.shape)
-        fail(*options_.variance, "has the shape " + text(scan.variance.shape) + "; needed: " +
-                                     text(intensity.shape) + ", that of " + options_.intensity);
-      for (std::size_t i = 0; i < intensity.size(); ++i)
-        if (std::isfinite(intensity.values[i]) && !(scan.variance.values[i] > 0))
-          fail(*options_.variance, "holds " + number_text(scan.variance.values[i]) +
-                                       " beside an intensity; a variance is above 0");
-    }
-    return scan;
   }
 
- private:
+  void check_variance(const DiskScan& scan, const std::vector<std::size_t>& shape) const {
+    if (scan.variance.shape != shape)
+      fail(*options_.variance, "has the shape " + text(scan.variance.shape) +
+                                   "; needed: " + text(shape) + ", that of " + options_.intensity);
+    for (std::size_t i = 0; i < scan.variance.size(); ++i)
+      if (std::isfinite(scan.intensity.values[i]) && !(scan.variance.values[i] > 0))
+        fail(*options_.variance, "holds " + number_text(scan.variance.values[i]) +
+                                     " beside an intensity; a variance is above 0");
+  }
+
+  std::vector<std::size_t> pattern_shape() const {
+    const std::vector<std::size_t> shape = file_.shape(options_.intensity);
+    if (shape.size() != 3 && shape.size() != 4)
+      fail(options_.intensity, "has the shape " + text(shape) +
+                                   "; needed with data.pixels: (row, column, q_row, q_column) or "
+                                   "(position, q_row, q_column)");
+    return shape;
+  }
+
+  // The pixels of scan.pixels of every pattern; read row by row of the scan, because whole
+  // patterns may be more than the memory holds.
+  Array in_disks(const std::string& dataset, const DiskScan& scan) const {
+    std::vector<std::size_t> shape = scan.shape;
+    shape.push_back(scan.pixels.size());
+    Array result(shape);
+    std::size_t position = 0;
+    for (std::size_t row = 0; row < scan.shape[0]; ++row) {
+      const Array patterns = file_.read_part(dataset, row, 1);
+      const std::size_t columns = patterns.shape.back();
+      const std::size_t size = columns * patterns.shape[patterns.rank() - 2];
+      for (std::size_t begin = 0; begin < patterns.size(); begin += size, ++position)
+        for (std::size_t i = 0; i < scan.pixels.size(); ++i)
+          result(position, i) = patterns.values[begin + std::size_t(scan.pixels[i].row) * columns +
+                                                std::size_t(scan.pixels[i].column)];
+    }
+    return result;
+  }
+
   [[noreturn]] void fail(const std::string& dataset, const std::string& what) const {
     throw Error(ErrorKind::input, options_.file.path + ": " + dataset + ": " + what);
   }
@@ -145,6 +254,71 @@ class ScanReader {
 DiskScan read_disk_scan(const DataOptions& options, const State& state, double g_max,
                         bool zone_only) {
   return ScanReader(options).read(state, g_max, zone_only);
+}
+
+Detector read_detector(const DataOptions& options, double energy_keV) {
+  return ScanReader(options).detector(energy_keV);
+}
+
+ProbeTemplate read_template(const DataOptions& options, const Detector& detector,
+                            double semiangle) {
+  ProbeTemplate probe;
+  probe.semiangle = semiangle;
+  probe.edge = options.pixels->edge_mrad * 1e-3;
+  if (!options.pixels->probe) return probe;
+  const TemplateOptions& image = *options.pixels->probe;
+  probe.image = hdf5::InputFile(image.file.path).read(image.image);
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorKind::input, image.file.path + ": " + image.image + ": " + what);
+  };
+  if (probe.image->rank() != 2)
+    fail("has the shape " + text(probe.image->shape) + "; needed: (q_row, q_column)");
+  for (const double value : probe.image->values)
+    if (!std::isfinite(value)) fail("holds " + number_text(value) + "; pixels are finite");
+  if (!(*std::max_element(probe.image->values.begin(), probe.image->values.end()) > 0))
+    fail("is dark everywhere");
+  if (int(probe.image->shape[0]) > detector.rows || int(probe.image->shape[1]) > detector.columns)
+    fail("has the shape " + text(probe.image->shape) + ", more than the detector, " +
+         text(std::vector<std::size_t>{std::size_t(detector.rows), std::size_t(detector.columns)}));
+  return probe;
+}
+
+DiskScan read_pixel_scan(const DataOptions& options, const DiskPixels& pixels,
+                         const std::vector<Hkl>& disks) {
+  return ScanReader(options).read_pixels(pixels, disks);
+}
+
+DiskScan joined(const std::vector<DiskScan>& sets, const std::vector<DataOptions>& options) {
+  DiskScan scan = sets.front();
+  if (sets.size() == 1) return scan;
+
+  for (std::size_t k = 1; k < sets.size(); ++k) {
+    if (sets[k].shape != scan.shape)
+      throw Error(ErrorKind::input, options[k].file.path + ": " + options[k].intensity +
+                                        ": has positions of shape " + text(sets[k].shape) +
+                                        "; the first set has " + text(scan.shape) +
+                                        ", and all sets are of the same region");
+    scan.hkl.insert(scan.hkl.end(), sets[k].hkl.begin(), sets[k].hkl.end());
+    scan.pixels.insert(scan.pixels.end(), sets[k].pixels.begin(), sets[k].pixels.end());
+    scan.set.insert(scan.set.end(), sets[k].disks(), int(k));
+    if (sets[k].units != scan.units) scan.units.clear();
+  }
+  std::vector<std::size_t> shape = scan.shape;
+  shape.push_back(scan.hkl.size());
+  const auto together = [&](auto member) {
+    Array result(shape);
+    for (std::size_t i = 0; i < scan.positions(); ++i) {
+      std::size_t at = 0;
+      for (const DiskScan& set : sets)
+        for (std::size_t j = 0; j < set.disks(); ++j)
+          // a set without variances beside one with them: refused by the study's check
+          result(i, at++) = (set.*member)(i, j);
+    }
+    return result;
+  };
+  scan.intensity = together(&DiskScan::intensity);
+  if (scan.variance.size() > 0) scan.variance = together(&DiskScan::variance);
+  return scan;
 }
 
 }  // namespace pendel

@@ -7,10 +7,12 @@
 
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "fit/model_error.hpp"
 #include "fit/neighbour_scan.hpp"
 #include "io/checkpoint.hpp"
 #include "studies/engine.hpp"
 #include "studies/fit_coupling.hpp"
+#include "studies/fit_data.hpp"
 #include "studies/fit_parameters.hpp"
 #include "studies/fit_result.hpp"
 #include "studies/fit_uncertainty.hpp"
@@ -20,60 +22,19 @@ namespace pendel {
 
 namespace {
 
-// Of the disks [1/Å].
-double largest_g(const State& state, const DiskScan& scan) {
-  const OrientedCrystal& first = state.crystals[state.layers[0].crystal];
-  double g = 0;
-  for (const Hkl& hkl : scan.hkl) g = std::max(g, first.crystal.g(hkl).v.norm());
-  return g;
+FitOptions fit_options(const FitData& data, const ParameterOptions& options) {
+  FitOptions fit = pendel::fit_options(options);
+  fit.nuisance = data.nuisance();
+  return fit;
 }
 
-// Median over positions of measured over calculated intensity, both summed over the disks that a
-// position has. The calculation is of the base state, which moves intensity between disks but
-// hardly changes the sum over many of them; the fitted scale does the rest.
-double estimated_dose(const DiskScan& scan, const Eigen::VectorXd& intensity) {
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < scan.positions(); ++i) {
-    double measured = 0, calculated = 0;
-    for (std::size_t j = 0; j < scan.disks(); ++j)
-      if (std::isfinite(scan.intensity(i, j))) {
-        measured += scan.intensity(i, j);
-        calculated += intensity[long(j)];
-      }
-    if (measured > 0 && calculated > 0) ratios.push_back(measured / calculated);
-  }
-  if (ratios.empty()) return 1;
-  std::nth_element(ratios.begin(), ratios.begin() + long(ratios.size() / 2), ratios.end());
-  return ratios[ratios.size() / 2];
-}
-
-void check_counts(const DiskScan& scan, const DataOptions& data) {
-  for (const double value : scan.intensity.values)
-    if (value < 0)
-      throw Error(ErrorKind::input, data.file.path + ": " + data.intensity + ": holds " +
-                                        number_text(value) +
-                                        "; counts (fit.noise: poisson) are at least 0");
-}
-
-std::vector<DiskData> disk_data(const DiskScan& scan, Noise noise, double dose) {
-  std::vector<DiskData> data(scan.positions());
-  const long disks = long(scan.disks());
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    data[i].intensity =
-        Eigen::Map<const Eigen::VectorXd>(&scan.intensity.values[i * scan.disks()], disks);
-    if (scan.variance.size() > 0)
-      data[i].variance =
-          Eigen::Map<const Eigen::VectorXd>(&scan.variance.values[i * scan.disks()], disks);
-    data[i].noise.kind = noise;
-    data[i].dose = dose;
-  }
-  return data;
-}
-
-std::string short_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
+// Evenly chosen.
+std::vector<DiskData> some_of(const std::vector<DiskData>& data, int most) {
+  const std::size_t count = std::min<std::size_t>(data.size(), std::size_t(most));
+  std::vector<DiskData> chosen;
+  for (std::size_t i = 0; i < count; ++i)
+    chosen.push_back(data[(2 * i + 1) * data.size() / (2 * count)]);
+  return chosen;
 }
 
 std::string joined_names(const std::vector<Parameter>& parameters) {
@@ -91,8 +52,8 @@ struct SharedParameters {
 // base state, and the parameters that remain are fitted at every position.
 SharedParameters fit_shared_parameters(const DiskModel& model, const Unknowns& unknowns,
                                        const std::vector<DiskData>& data,
-                                       const ParameterOptions& options, State& base,
-                                       std::vector<Parameter>& remaining) {
+                                       const SearchOptions& search, const FitOptions& options,
+                                       State& base, std::vector<Parameter>& remaining) {
   std::vector<int> shared;
   for (std::size_t i = 0; i < unknowns.per.size(); ++i)
     if (unknowns.per[i] == Per::scan)
@@ -101,13 +62,9 @@ SharedParameters fit_shared_parameters(const DiskModel& model, const Unknowns& u
       remaining.push_back(unknowns.parameters[i]);
   if (shared.empty()) return {};
 
-  const std::size_t count =
-      std::min<std::size_t>(data.size(), std::size_t(options.search.scan_positions));
-  std::vector<DiskData> chosen;
-  for (std::size_t i = 0; i < count; ++i)
-    chosen.push_back(data[(2 * i + 1) * data.size() / (2 * count)]);
-  const StartTable table(model, options.search.samples);
-  const SharedFit fit = fit_shared(model, table, shared, chosen, fit_options(options));
+  const StartTable table(model, search.samples);
+  const SharedFit fit =
+      fit_shared(model, table, shared, some_of(data, search.scan_positions), options);
   SharedParameters found;
   found.covariance = fit.covariance;
   for (std::size_t k = 0; k < shared.size(); ++k) {
@@ -126,20 +83,24 @@ struct Search {
 
 // The cheapest that can do it, by evaluations of the engine; those for a surrogate are shared by
 // all positions.
-Search choose_search(const ForwardModel& model, const SearchOptions& search, const DiskScan& scan) {
+Search choose_search(const FitData& data, const State& base,
+                     const std::vector<Parameter>& parameters, const SearchOptions& search) {
+  const DiskScan& scan = data.scan();
   constexpr std::size_t worth_preparing = 50;  // positions
   if (search.method != SearchMethod::automatic) return {search.method, ""};
   const std::size_t positions = scan.positions();
   if (positions < worth_preparing)
     return {SearchMethod::multistart, "fewer than " + std::to_string(worth_preparing) +
                                           " positions do not pay for preparations"};
-  if (Surrogate::can_hold(model))
+  if (data.surrogate_can_hold(base, parameters))
     return {SearchMethod::surrogate,
             "its engine and parameters are of the kind that a series holds, and " +
                 std::to_string(positions) + " positions share it"};
   const std::string why = "a surrogate cannot hold this engine or these parameters";
   if (scan.shape.size() != 2)
     return {SearchMethod::multistart, why + ", and a list of positions has no neighbours"};
+  if (data.has_pixels())
+    return {SearchMethod::multistart, why + ", and pixels start from the integrals of disks"};
   // A polish takes about ten evaluations; one position in 64 is searched by itself.
   const double polish = 10, alone = search.fit.starts * search.fit.screening_iterations +
                                     search.fit.basins * polish;
@@ -161,14 +122,16 @@ std::string surrogate_summary(const SurrogateCertificate& c) {
   return text;
 }
 
-// engine: corrects what the model finds; null if the model is the engine.
-std::vector<PositionFit> fit_positions(const DiskModel& model, const DiskModel* engine,
+// The table is of the coarse model where there is one.
+std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable& table,
                                        const std::vector<DiskData>& data,
-                                       const ParameterOptions& options, const ScanGrid& grid,
+                                       const std::vector<DiskData>& coarse,
+                                       const FitOptions& options, const ScanGrid& grid,
                                        bool from_neighbours, const RunContext& context,
                                        long& done_here) {
+  const DiskModel& model = *models.model;
   const RowShape shape{model.parameters().size(), std::size_t(model.disks()),
-                       std::size_t(options.search.fit.basins)};
+                       std::size_t(options.basins)};
   context.say_what_was_left(context.partial());
   Checkpoint checkpoint(context.partial(), context.fingerprint(), fit_row_size(shape),
                         context.resume);
@@ -186,13 +149,13 @@ std::vector<PositionFit> fit_positions(const DiskModel& model, const DiskModel* 
     progress.advance();
     ++done_here;
   };
-  const StartTable table(model, options.search.samples);
   std::map<long, PositionFit> known;
   for (const auto& [index, row] : finished) known[long(index)] = fit_of_row(row, shape);
   std::vector<PositionFit> fits =
-      from_neighbours
-          ? fit_scan_from_neighbours(model, table, data, grid, fit_options(options), hooks, known)
-          : fit_scan(model, table, data, fit_options(options), hooks, engine);
+      models.coarse     ? fit_scan(model, {*models.coarse, table, coarse, options.nuisance}, data,
+                                   options, hooks, models.engine.get())
+      : from_neighbours ? fit_scan_from_neighbours(model, table, data, grid, options, hooks, known)
+                        : fit_scan(model, table, data, options, hooks, models.engine.get());
   if (done_here < total)
     throw Error(ErrorKind::interrupted,
                 "interrupted: " + std::to_string(data.size() - std::size_t(total - done_here)) +
@@ -226,16 +189,9 @@ std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_posi
 void FitStudy::run(RunContext& context) const {
   Specimen specimen = build_specimen(crystals, this->specimen, beam, engine);
   prepare(*this, specimen);
-  const bool zone_only = engine_kind(specimen.state, engine) == EngineKind::splitstep ||
-                         specimen.state.crystals.size() > 1;
-  const DiskScan scan = read_disk_scan(data, specimen.state, engine.g_max_invA, zone_only);
-  if (fit.noise == Noise::poisson) check_counts(scan, data);
   const Unknowns unknowns = unknowns_of(*this, specimen);
-  std::vector<std::string> names;
-  for (const Parameter& parameter : unknowns.parameters) names.push_back(parameter.name);
-  Truth truth;
-  names.insert(names.end(), {"scale", "background"});
-  if (data.truth) truth = read_truth(data, scan, names);
+  const FitData all(*this, specimen, unknowns.parameters);
+  const DiskScan& scan = all.scan();
   check_priors(fit.priors, unknowns, scan);
   check_profile_names(fit.profile, unknowns);
   if (fit.search.method == SearchMethod::neighbours && scan.shape.size() != 2)
@@ -243,58 +199,63 @@ void FitStudy::run(RunContext& context) const {
                 "fit.search.method: is neighbours, and the data are a list of positions; it needs "
                 "data (row, column, disk), or use multistart");
   for (const std::string& file : specimen.files) context.provenance.add_input(file);
-  context.provenance.add_input(data.file.path);
-
-  const auto simulator =
-      std::make_shared<const Engine>(make_engine(specimen.state, scan.hkl, engine).engine);
-  const double semiangle = specimen.state.semiangle;
-  const int degree = fit_aperture_degree(fit, specimen.state, largest_g(specimen.state, scan));
-  const ForwardModel all_free(specimen.state, simulator, scan.hkl, unknowns.parameters, semiangle,
-                              degree);
-  double dose = data.dose.value_or(0);
-  if (!data.dose) {
-    Eigen::VectorXd nominal(long(unknowns.parameters.size())), intensity;
-    for (long i = 0; i < nominal.size(); ++i)
-      nominal[i] = unknowns.parameters[std::size_t(i)].nominal;
-    all_free.evaluate(nominal.data(), intensity, nullptr);
-    dose = estimated_dose(scan, intensity);
+  for (const DataOptions& set : data) {
+    context.provenance.add_input(set.file.path);
+    if (set.pixels && set.pixels->probe) context.provenance.add_input(set.pixels->probe->file.path);
   }
+  const FitModels all_free = all.models(specimen.state, unknowns.parameters, false);
+  std::vector<std::string> names;
+  for (const Parameter& parameter : all_free.model->parameters()) names.push_back(parameter.name);
+  names.insert(names.end(), {"scale", "background"});
+  Truth truth;
+  for (const DataOptions& set : data)
+    if (set.truth && truth.maps.empty()) truth = read_truth(set, scan, names);
   context.say(specimen_summary(specimen));
-  context.say(engine_summary(specimen.state, engine) + ", " +
-              std::to_string(all_free.aperture().offsets.size()) + " directions in the aperture");
+  context.say(engine_summary(specimen.state, engine));
+  for (const std::string& line : all.summary()) context.say(line);
   context.say("fit: " + std::to_string(scan.positions()) + " positions, " +
-              std::to_string(scan.disks()) + " disks; " + joined_names(unknowns.parameters) +
-              "; dose " + short_text(dose) + (data.dose ? "" : " (estimated)"));
+              std::to_string(scan.disks()) + (all.has_pixels() ? " pixels; " : " disks; ") +
+              joined_names(all_free.model->parameters()));
   if (!truth.unused.empty())
     context.say("note: true maps of no parameter: " + joined(truth.unused));
   if (!context.begin()) return;
 
-  const std::vector<DiskData> positions = disk_data(scan, fit.noise, dose);
-  const FitOptions options = fit_options(fit);
+  std::vector<DiskData> positions = all.positions(), coarse = all.coarse_positions();
+  const FitOptions options = fit_options(all, fit);
   State base = specimen.state;
-  std::vector<Parameter> parameters;
-  const SharedParameters shared =
-      fit_shared_parameters(all_free, unknowns, positions, fit, base, parameters);
+  std::vector<Parameter> parameters;  // of the states of positions; models may have more
+  const SharedParameters shared = fit_shared_parameters(
+      all_free.coarse ? *all_free.coarse : *all_free.model, unknowns,
+      all_free.coarse ? coarse : positions, fit.search, options, base, parameters);
   for (const SharedValue& value : shared.values) {
     char line[160];
     std::snprintf(line, sizeof line, "%s = %.5g ± %.2g %s for the scan", value.name.c_str(),
                   value.value, value.error, value.unit.c_str());
     context.say(line);
   }
-  const ForwardModel model(base, simulator, scan.hkl, parameters, base.semiangle, degree);
   const double cpu_before = context.provenance.cpu_seconds();
-  const Search search = choose_search(model, fit.search, scan);
+  const Search search = choose_search(all, base, parameters, fit.search);
   context.say("search: " + choice_name(search.method) +
               (search.reason.empty() ? "" : " (auto: " + search.reason + ")"));
-  std::unique_ptr<Surrogate> surrogate;
-  if (search.method == SearchMethod::surrogate) {
-    surrogate = std::make_unique<Surrogate>(model, fit.search.surrogate);
-    context.say(surrogate_summary(surrogate->certificate()));
+  const FitModels models = all.models(base, parameters, search.method == SearchMethod::surrogate);
+  const DiskModel& used = *models.model;
+  const std::vector<Parameter>& fitted = used.parameters();
+  for (const SurrogateCertificate& certificate : models.certificates)
+    context.say(surrogate_summary(certificate));
+  const StartTable table(models.coarse ? *models.coarse : used, fit.search.samples);
+  double model_error = fit.noise.model_error;
+  if (fit.noise.estimate_model_error) {
+    model_error =
+        estimated_model_error(used, table, some_of(positions, fit.search.scan_positions), options);
+    for (DiskData& position : positions) position.noise.model_error = model_error;
+    char line[100];
+    std::snprintf(line, sizeof line, "model error: %.2g %% of the intensity, from χ²",
+                  100 * model_error);
+    context.say(line);
   }
-  const DiskModel& used = surrogate ? static_cast<const DiskModel&>(*surrogate) : model;
   long done_here = 0;
   std::vector<PositionFit> alone =
-      fit_positions(used, surrogate ? &model : nullptr, positions, fit, grid_of(scan),
+      fit_positions(models, table, positions, coarse, options, grid_of(scan),
                     search.method == SearchMethod::neighbours, context, done_here);
   const double cpu = context.provenance.cpu_seconds() - cpu_before;
 
@@ -302,20 +263,24 @@ void FitStudy::run(RunContext& context) const {
   const BootstrapCheck bootstrap = bootstrap_check(used, positions, options, fit.checks, alone);
   const std::vector<ParameterProfiles> profiles =
       parameter_profiles(used, positions, options, fit.checks, fit.profile, alone);
-  const std::vector<std::string> profile_lines = profile_summary(profiles, parameters, alone);
-  const std::vector<Prior> priors = priors_of(fit.priors, parameters, scan, alone);
+  const std::vector<std::string> profile_lines = profile_summary(profiles, fitted, alone);
+  const std::vector<Prior> priors = priors_of(fit.priors, fitted, scan, alone);
   Coupling coupling;
   if (!priors.empty()) coupling = couple(used, positions, options, priors, alone);
   std::vector<PositionFit>& fits = priors.empty() ? alone : coupling.fits;
 
   // corrected fits are the engine's own: what finer engines change does not hold the surrogate's
-  const DiskModel& found_by = fit.search.fit.corrections > 0 ? model : used;
+  const DiskModel& found_by =
+      models.engine && fit.search.fit.corrections > 0 ? *models.engine : used;
   const Discretisation convergence =
-      discretisation(found_by, model, engine, positions, options, fits);
+      discretisation(found_by, all, base, parameters, engine, positions, options, fits);
   std::vector<Eigen::MatrixXd> of_shared;
-  if (!shared.values.empty())
-    of_shared = shared_errors(all_free, unknowns, shared.values, shared.covariance, positions,
-                              options, fits);
+  if (!shared.values.empty()) {
+    Unknowns with_levels{all_free.model->parameters(), unknowns.per};
+    with_levels.per.resize(with_levels.parameters.size(), Per::position);
+    of_shared = shared_errors(*all_free.model, with_levels, shared.values, shared.covariance,
+                              positions, options, fits);
+  }
   for (std::vector<PositionFit>* list : {&alone, &coupling.fits})
     for (std::size_t i = 0; i < list->size(); ++i) {
       Eigen::MatrixXd& covariance = (*list)[i].covariance;
@@ -324,20 +289,24 @@ void FitStudy::run(RunContext& context) const {
     }
 
   EmdWriter result("pendel");
-  write_fits(result, scan, parameters, fits, shared.values);
-  const std::string derived = write_derived(result, scan, polarization_maps(*this, specimen),
-                                            parameters, fits, shared.values);
+  write_fits(result, scan, positions, fitted, fits, shared.values);
+  const std::string derived =
+      write_derived(result, scan, polarization_maps(*this, specimen), fitted, fits, shared.values);
   if (!derived.empty()) context.say(derived);
   write_truth(result, scan, truth);
-  write_uncertainty(result, scan, parameters, convergence, determined, bootstrap, profiles);
-  if (!priors.empty()) write_coupling(result, scan, parameters, alone, coupling, priors);
+  write_uncertainty(result, scan, fitted, convergence, determined, bootstrap, profiles);
+  if (!priors.empty()) write_coupling(result, scan, fitted, alone, coupling, priors);
   std::vector<std::string> unknown_names;
-  for (const Parameter& parameter : parameters) unknown_names.push_back(parameter.name);
+  for (const Parameter& parameter : fitted) unknown_names.push_back(parameter.name);
   unknown_names.insert(unknown_names.end(), {"scale", "background"});
-  result.metadata(
-      "fit", {{"unknowns", unknown_names}, {"dose", dose}, {"search", choice_name(search.method)}});
-  if (surrogate) {
-    const SurrogateCertificate& c = surrogate->certificate();
+  result.metadata("fit", {{"unknowns", unknown_names},
+                          {"dose", all.dose()},
+                          {"noise", choice_name(fit.noise.kind)},
+                          {"loss", choice_name(fit.noise.loss)},
+                          {"model_error", model_error},
+                          {"search", choice_name(search.method)}});
+  if (!models.certificates.empty()) {
+    const SurrogateCertificate& c = models.certificates.back();
     result.metadata("surrogate", {{"terms", double(c.terms)},
                                   {"symmetries", double(c.symmetries)},
                                   {"certificate_points", double(c.points)},
@@ -349,13 +318,13 @@ void FitStudy::run(RunContext& context) const {
   const auto say_all = [&](const std::vector<std::string>& lines) {
     for (const std::string& line : lines) context.say(line);
   };
-  say_all(determination_summary(determined, parameters));
-  if (!bootstrap.positions.empty()) context.say(bootstrap_summary(bootstrap, parameters));
+  say_all(determination_summary(determined, fitted));
+  if (!bootstrap.positions.empty()) context.say(bootstrap_summary(bootstrap, fitted));
   say_all(profile_lines);
   if (!priors.empty()) say_all(coupling_summary(coupling, priors));
-  say_all(discretisation_summary(convergence, parameters));
+  say_all(discretisation_summary(convergence, fitted));
   context.say(summary_of(fits, done_here > 0 ? cpu / double(done_here) : 0));
-  if (!truth.maps.empty()) context.say(truth_table(truth, parameters, fits));
+  if (!truth.maps.empty()) context.say(truth_table(truth, fitted, fits));
 }
 
 }  // namespace pendel

@@ -4,15 +4,26 @@
 #include "fit/scan_fit.hpp"
 #include "model/surrogate.hpp"
 #include "studies/disk_scan.hpp"
+#include "studies/fit_noise.hpp"
 #include "studies/parameter_options.hpp"
 #include "studies/run_context.hpp"
 #include "studies/specimen.hpp"
 
 namespace pendel {
 
-inline Choices<Noise> choices(Noise) {
-  return {{"poisson", Noise::poisson}, {"gaussian", Noise::gaussian}};
-}
+struct BackgroundOptions {
+  std::array<double, 2> range{{0, 0}};
+  bool per_ring = false;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("range", range,
+      help("lowest and highest value, in units of the data (of a pixel with data.pixels)")
+          .required()
+          .increasing());
+    v("per_ring", per_ring, help("disks of every |g| have a level of their own"));
+  }
+};
 
 /// What predicts intensities while a position is fitted.
 enum class SearchMethod { automatic, surrogate, multistart, neighbours };
@@ -117,8 +128,8 @@ struct ParameterOptions {
   std::optional<SemiangleFitOptions> semiangle_mrad;
   std::optional<TiltSpreadFitOptions> tilt_spread_mrad;
   std::optional<RangeOptions> scale = RangeOptions{{{0.5, 2}}};
-  std::optional<RangeOptions> background;
-  Noise noise = Noise::poisson;
+  std::optional<BackgroundOptions> background;
+  NoiseOptions noise;
   SearchOptions search;
   std::vector<PriorOptions> priors;
   std::vector<std::string> profile;
@@ -144,10 +155,12 @@ struct ParameterOptions {
     v("tilt_spread_mrad", tilt_spread_mrad,
       help("standard deviation, along each axis, of the tilt within the probe (mosaic spread)")
           .off("none"));
-    v("scale", scale, help("factor on the dose, per position").off("fixed"));
+    v("scale", scale,
+      help("factor on the dose, per position; further sets of data have another one each beside it")
+          .off("fixed"));
     v("background", background,
-      help("constant in units of the data, per position; without it 0").off("fixed"));
-    v("noise", noise, help("poisson: the data are counts; gaussian: needs data.variance"));
+      help("levels per position, of every set of data its own; without it 0").off("fixed"));
+    v("noise", noise, help("of the data; a word alone is its kind").word("kind"));
     v("search", search, help("how the best solution is looked for"));
     v("priors", priors, help("what is expected of maps; the map without them is stored beside"));
     v("profile", profile,
@@ -160,7 +173,7 @@ struct ParameterOptions {
 struct FitStudy {
   std::string study = "fit";
   std::optional<File> output;
-  DataOptions data;
+  std::vector<DataOptions> data;
   CrystalsOptions crystals;
   SpecimenOptions specimen;
   BeamOptions beam;
@@ -171,7 +184,10 @@ struct FitStudy {
   void describe(Visitor& v) {
     v("study", study, help("kind of study").required());
     v("output", output, help("result; without it the name of this file with .h5"));
-    v("data", data, help("measured disk intensities").required());
+    v("data", data,
+      help("measured intensities; or a list of several sets of the same region, fitted together")
+          .required()
+          .or_one());
     v("crystals", crystals, help("structures by name").required());
     v("specimen", specimen, help("what the beam goes through").required());
     v("beam", beam, help("illumination").required());

@@ -36,10 +36,11 @@ void check_sublayers(const FitStudy& study, Problems& problems) {
 
 FitStudy FitStudy::example(const std::string& data) {
   FitStudy study;
-  study.data.file.given = data + "/scans/sto_pto_vortex.h5";
-  study.data.intensity = "counts";
-  study.data.truth = "truth";
-  study.data.dose = 1e5;
+  study.data.resize(1);
+  study.data[0].file.given = data + "/scans/sto_pto_vortex.h5";
+  study.data[0].intensity = "counts";
+  study.data[0].truth = "truth";
+  study.data[0].dose = 1e5;
   study.crystals["STO"].cif.given = data + "/cif/SrTiO3_stack.cif";
   study.crystals["PTO"].cif.given = data + "/cif/PbTiO3_stack.cif";
   for (const std::string axis : {"x", "y"})
@@ -58,9 +59,46 @@ FitStudy FitStudy::example(const std::string& data) {
   ThicknessFitOptions thickness;
   thickness.range = {54, 71};
   study.fit.thickness_A = {thickness};
-  study.fit.background = RangeOptions{{{0, 20}}};
+  study.fit.background = BackgroundOptions{{{0, 20}}};
   return study;
 }
+
+namespace {
+
+void check_data(const FitStudy& study, Problems& problems) {
+  bool variance = true, pixels = false;
+  for (std::size_t k = 0; k < study.data.size(); ++k) {
+    const DataOptions& set = study.data[k];
+    const std::string path = study.data.size() == 1 ? "data" : "data." + std::to_string(k);
+    variance = variance && set.variance;
+    pixels = pixels || set.pixels;
+    const std::size_t offsets = set.thickness_offset_A.size(),
+                      layers = study.specimen.layers.size();
+    if (offsets != 0 && offsets != layers)
+      problems.add(path + ".thickness_offset_A",
+                   "has " + std::to_string(offsets) + " elements; needed: " +
+                       std::to_string(layers) + ", one for every layer (0 where it is the same)");
+    if (!set.pixels) continue;
+    if (set.pixels->probe && set.pixels->edge_mrad > 0)
+      problems.add(path + ".pixels.edge_mrad", "has no effect beside an image of the probe");
+    if (!set.pixels->probe && !(set.semiangle_mrad.value_or(study.beam.semiangle_mrad) > 0))
+      problems.add(path + ".pixels", "disks have a size: give beam.semiangle_mrad or pixels.probe");
+    if (set.pixels->g_max_invA > study.engine.g_max_invA)
+      problems.add(path + ".pixels.g_max_invA",
+                   "is " + number_text(set.pixels->g_max_invA) +
+                       "; at most engine.g_max_invA = " + number_text(study.engine.g_max_invA));
+  }
+  check_noise(study.fit.noise, variance, pixels, problems);
+  if (pixels && (study.fit.semiangle_mrad || study.fit.tilt_spread_mrad))
+    problems.add(study.fit.semiangle_mrad ? "fit.semiangle_mrad" : "fit.tilt_spread_mrad",
+                 "is for integrated disks; pixels have the size of the disks from beam and data");
+  if (pixels && study.fit.search.method == SearchMethod::neighbours)
+    problems.add("fit.search.method",
+                 "neighbours is for integrated disks; pixels start from the "
+                 "disks' integrals, by surrogate or multistart");
+}
+
+}  // namespace
 
 void FitStudy::check(Problems& problems) const {
   check_specimen(crystals, specimen, problems);
@@ -145,8 +183,7 @@ void FitStudy::check(Problems& problems) const {
     problems.add("fit.semiangle_mrad", "starts from beam.semiangle_mrad, which must be above 0");
   if (fit.absorption_strength && engine.absorption == Absorption::none)
     problems.add("fit.absorption_strength", "has no effect while engine.absorption is none");
-  if (fit.noise == Noise::gaussian && !data.variance)
-    problems.add("fit.noise", "gaussian noise needs data.variance, the name of a dataset");
+  check_data(*this, problems);
   if (!fit.beam_tilt_mrad && fit.modes.empty() && fit.thickness_A.empty() &&
       fit.debye_waller_B_A2.empty() && fit.anisotropic_U_A2.empty() && fit.occupancy.empty() &&
       fit.structure_factor_invA2.empty() && fit.strain_in_plane.empty() &&

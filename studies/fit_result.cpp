@@ -88,8 +88,9 @@ PositionFit fit_of_row(const std::vector<double>& row, const RowShape& shape) {
   return fit;
 }
 
-void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Parameter>& parameters,
-                const std::vector<PositionFit>& fits, const std::vector<SharedValue>& shared) {
+void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<DiskData>& data,
+                const std::vector<Parameter>& parameters, const std::vector<PositionFit>& fits,
+                const std::vector<SharedValue>& shared) {
   using hdf5::Stored;
   const auto map = [&](const std::string& name, const std::string& units, const std::string& note,
                        Stored stored, auto value) {
@@ -166,15 +167,34 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Param
                "intensities fitted to");
   result.array("fitted", fitted, scan.units, with(scan.axes, disk_axis(scan)),
                "intensities of the model");
-  if (scan.variance.size() > 0) {
-    Array sigmas = scan.variance;
-    for (double& value : sigmas.values) value = std::sqrt(value);
+  const NoiseModel& noise = data.front().noise;
+  if (noise.kind != Noise::poisson || noise.model_error > 0) {
+    Array sigmas(disk_shape, std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t i = 0; i < fits.size(); ++i)
+      for (std::size_t j = 0; j < scan.disks(); ++j)
+        if (const double m = fits[i].fitted[long(j)]; std::isfinite(m))
+          sigmas(i, j) = std::sqrt(model_variance(data[i], long(j), m));
     result.array("sigma", sigmas, scan.units, with(scan.axes, disk_axis(scan)),
-                 "standard error of measured");
+                 "standard error of measured, as the noise model has it");
   }
   const EmdAxis unknowns = index_axis("unknown", n + 2);
   result.array("covariance", covariance, "", with(with(scan.axes, unknowns), unknowns),
                "of the unknowns in the order of metadata fit/unknowns, in their units");
+  if (scan.set.back() > 0) {
+    Array set({scan.disks()});
+    for (std::size_t i = 0; i < scan.disks(); ++i) set.values[i] = scan.set[i] + 1;
+    result.array("set", set, "", {disk_axis(scan)}, "of data, from 1", Stored::int32);
+  }
+  if (std::any_of(scan.pixels.begin(), scan.pixels.end(),
+                  [](const auto& p) { return p.row >= 0; })) {
+    Array pixel({scan.disks(), 2});
+    for (std::size_t i = 0; i < scan.disks(); ++i) {
+      pixel(i, 0) = scan.pixels[i].row;
+      pixel(i, 1) = scan.pixels[i].column;
+    }
+    result.array("pixel", pixel, "", {disk_axis(scan), index_axis("index", 2)},
+                 "row and column on the detector; -1: a whole disk", Stored::int32);
+  }
   result.array("hkl", array_of(scan.hkl), "", {disk_axis(scan), index_axis("index", 3)},
                "Miller indices in the first layer's crystal", Stored::int32);
 }

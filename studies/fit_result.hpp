@@ -22,8 +22,9 @@ struct SharedValue {
 
 /// Arrays parameters/NAME and errors/NAME, scale, background, chi2, status, covariance, measured,
 /// fitted, hkl and more; see docs/files.md.
-void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<Parameter>& parameters,
-                const std::vector<PositionFit>& fits, const std::vector<SharedValue>& shared);
+void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<DiskData>& data,
+                const std::vector<Parameter>& parameters, const std::vector<PositionFit>& fits,
+                const std::vector<SharedValue>& shared);
 
 /// Arrays derived/NAME and derived/NAME.error of maps that are linear in the parameters, with the
 /// covariance of every position; a line of text per map: median value and error.

@@ -55,16 +55,17 @@ Array array_of(const Eigen::MatrixXd& values) {
 
 // --- discretisation
 
-Discretisation discretisation(const DiskModel& used, const ForwardModel& model,
-                              const EngineOptions& engine, const std::vector<DiskData>& data,
-                              const FitOptions& options, const std::vector<PositionFit>& fits) {
+Discretisation discretisation(const DiskModel& used, const FitData& all, const State& base,
+                              const std::vector<Parameter>& parameters, const EngineOptions& engine,
+                              const std::vector<DiskData>& data, const FitOptions& options,
+                              const std::vector<PositionFit>& fits) {
   constexpr std::size_t most_positions = 3;
-  const long n = long(model.parameters().size());
+  const long n = long(used.parameters().size());
   Discretisation found;
   found.positions = sampled(fits, most_positions);
   found.rms = Eigen::VectorXd::Constant(n + 2, std::nan(""));
-  std::vector<Refinement> finer = refinements(model.base(), engine);
-  if (engine_kind(model.base(), engine) == EngineKind::bloch && engine.tolerance) {
+  std::vector<Refinement> finer = refinements(base, engine);
+  if (engine_kind(base, engine) == EngineKind::bloch && engine.tolerance) {
     // A tolerance holds for intensities; what it means for parameters is seen here.
     Refinement tighter{"", engine};
     tighter.engine.tolerance = *engine.tolerance / 4;
@@ -74,19 +75,15 @@ Discretisation discretisation(const DiskModel& used, const ForwardModel& model,
   }
   if (finer.empty() || found.positions.empty()) return found;
 
-  std::vector<Hkl> disks;
-  for (const int row : model.rows()) disks.push_back(beams(model.engine()).hkl[std::size_t(row)]);
   const long count = long(found.positions.size());
   Eigen::VectorXd square = Eigen::VectorXd::Zero(n + 2);
   for (const Refinement& fine : finer) {
-    const auto simulator =
-        std::make_shared<const Engine>(make_engine(model.base(), disks, fine.engine).engine);
-    const ForwardModel finer_model(model.base(), simulator, disks, model.parameters(),
-                                   model.semiangle(), model.aperture_degree());
+    const std::shared_ptr<const DiskModel> finer_model =
+        all.model_of(base, parameters, fine.engine);
     Eigen::MatrixXd shifts(count, n + 2);
     parallel_for(count, [&](long k, int) {
       const std::size_t i = found.positions[std::size_t(k)];
-      shifts.row(k) = model_shift(used, finer_model, data[i], options.nuisance, fits[i].solution);
+      shifts.row(k) = model_shift(used, *finer_model, data[i], options.nuisance, fits[i].solution);
     });
     square += rms_of_rows(shifts).cwiseAbs2();
     found.refinements.push_back(fine.what);

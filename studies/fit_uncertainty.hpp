@@ -3,7 +3,7 @@
 #pragma once
 #include "fit/determination.hpp"
 #include "fit/profile.hpp"
-#include "studies/fit.hpp"
+#include "studies/fit_data.hpp"
 #include "studies/fit_parameters.hpp"
 #include "studies/fit_result.hpp"
 
@@ -16,10 +16,11 @@ struct Discretisation {
   std::vector<Eigen::MatrixXd> shifts;  ///< per refinement: (positions, unknowns)
   Eigen::VectorXd rms;                  ///< of all refinements together, per unknown
 };
-/// used: the model of the fits; model: the engine's, with the same parameters.
-Discretisation discretisation(const DiskModel& used, const ForwardModel& model,
-                              const EngineOptions& engine, const std::vector<DiskData>& data,
-                              const FitOptions& options, const std::vector<PositionFit>& fits);
+/// used: the model of the fits; all, base, parameters: what the finer models are made of.
+Discretisation discretisation(const DiskModel& used, const FitData& all, const State& base,
+                              const std::vector<Parameter>& parameters, const EngineOptions& engine,
+                              const std::vector<DiskData>& data, const FitOptions& options,
+                              const std::vector<PositionFit>& fits);
 std::vector<std::string> discretisation_summary(const Discretisation& found,
                                                 const std::vector<Parameter>& parameters);
 

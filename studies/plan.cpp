@@ -168,7 +168,12 @@ PlanStudy PlanStudy::example(const std::string& data) {
 
 void PlanStudy::check(Problems& problems) const {
   planned_fit().check(problems);
-  if (fit.noise != Noise::poisson) problems.add("fit.noise", "a plan is for counts: poisson");
+  const NoiseOptions& noise = fit.noise;
+  if (noise.kind != Noise::poisson || noise.loss != Loss::squares || noise.model_error > 0 ||
+      noise.estimate_model_error)
+    problems.add("fit.noise", "a plan is for counts and nothing else: poisson");
+  if (fit.background && fit.background->per_ring)
+    problems.add("fit.background.per_ring", "a plan has one background level");
   if (plan.thickness_layer > int(specimen.layers.size()))
     problems.add("plan.thickness_layer",
                  "is " + std::to_string(plan.thickness_layer) + "; allowed: 1 to " +

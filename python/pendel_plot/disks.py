@@ -13,13 +13,25 @@ def typical_position(result):
     return tuple(int(i) for i in np.unravel_index(middle, result.shape))
 
 
+def per_disk(result, position):
+    """measured, fitted, variance (None: counts) and hkl of the disks; their pixels added up."""
+    measured, fitted = result.measured.values[position], result.fitted.values[position]
+    variance = None if result.sigma is None else result.sigma.values[position] ** 2
+    if result.pixel is None:
+        return measured, fitted, variance, result.hkl
+    new = np.any(np.diff(result.hkl, axis=0) != 0, axis=1) | (result.pixel[1:, 0] < 0)
+    first = np.concatenate([[0], np.flatnonzero(new) + 1])
+    total = lambda values: None if values is None else np.add.reduceat(values, first)
+    return total(measured), total(fitted), total(variance), result.hkl[first]
+
+
 def disks_figure(result, position):
     """Above: intensities, logarithmic where possible; below: residuals in σ."""
-    measured, fitted = result.measured.values[position], result.fitted.values[position]
-    if result.sigma is None:  # counts
+    measured, fitted, variance, hkl = per_disk(result, position)
+    if variance is None:
         sigma, named = np.sqrt(fitted), "σ = √fitted (counts)"
     else:
-        sigma, named = result.sigma.values[position], "σ as given with the data"
+        sigma, named = np.sqrt(variance), "σ of the noise model"
     index = np.arange(measured.size)
     width = min(max(0.17 * measured.size + 1.2, 5), 14)
     figure, (above, below) = plt.subplots(
@@ -46,7 +58,7 @@ def disks_figure(result, position):
     below.set_ylabel("residual (σ)")
     below.set_title(named, loc="right", fontsize=7, pad=2)
     step = max(1, int(np.ceil(measured.size / 75)))
-    below.set_xticks(index[::step], [hkl_label(h) for h in result.hkl[::step]], rotation=90)
+    below.set_xticks(index[::step], [hkl_label(h) for h in hkl[::step]], rotation=90)
     below.set_xlim(-0.8, measured.size - 0.2)
     below.set_xlabel("reflection")
     return figure

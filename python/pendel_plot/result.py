@@ -103,6 +103,7 @@ class FitResult:
     hkl: np.ndarray  # (disk, 3)
     changed: typing.Optional[np.ndarray]  # 1: priors chose another basin than the data
     profiles: list
+    pixel: typing.Optional[np.ndarray] = None  # (disk, 2): row, column where pixels stand for disks
 
     @property
     def shape(self):
@@ -217,7 +218,8 @@ def read_fit(root):
     return FitResult(
         parameters, {name: array for name, array in quality.items() if array is not None},
         arrays["measured"], arrays["fitted"], read_array(root, "sigma"), arrays["status"].values,
-        arrays["hkl"].values, None if changed is None else changed.values, profiles)
+        arrays["hkl"].values, None if changed is None else changed.values, profiles,
+        None if "pixel" not in root else read_array(root, "pixel").values)
 
 
 def read_pattern(root):

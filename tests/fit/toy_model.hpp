@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "fit/disk_data.hpp"
 #include "model/forward_model.hpp"
 
 namespace pendel::test {

@@ -41,6 +41,8 @@ struct Options {
   std::vector<Slab> layers;
   std::map<std::string, double> modes;
   std::optional<Range> scale = Range{};
+  std::vector<Range> sets;
+  Slab substrate;
   template <class Visitor>
   void describe(Visitor& v) {
     v("energy_keV", energy_keV, help("energy").range(1, 3000));
@@ -51,6 +53,8 @@ struct Options {
     v("layers", layers, help("layers").required());
     v("modes", modes, help("amplitudes"));
     v("scale", scale, help("scale").off("fixed"));
+    v("sets", sets, help("ranges").or_one());
+    v("substrate", substrate, help("a slab").word("crystal"));
   }
 };
 
@@ -192,6 +196,36 @@ BOOST_AUTO_TEST_CASE(all_problems_are_reported_at_once) {
 BOOST_AUTO_TEST_CASE(off_word_leaves_an_optional_unset) {
   BOOST_TEST(!read("layers: [{crystal: A, cells: 1}]\nscale: fixed").options.scale);
   BOOST_TEST(read("layers: [{crystal: A, cells: 1}]").options.scale.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(one_may_stand_for_a_list) {
+  const std::string layers = "layers: [{crystal: A, cells: 1}]\n";
+  const Result one = read(layers + "sets: {range: [2, 3]}"),
+               list = read(layers + "sets: [{range: [2, 3]}, {range: [4, 5]}]");
+  BOOST_REQUIRE(one.options.sets.size() == 1);
+  BOOST_TEST(one.options.sets[0].range[1] == 3);
+  BOOST_REQUIRE(list.options.sets.size() == 2);
+  BOOST_TEST(list.options.sets[1].range[0] == 4);
+  // one is written as one, several as a list, and both read back
+  BOOST_TEST(yaml_text(describe(one.options)).find("sets:\n  range: [2, 3]\n") !=
+             std::string::npos);
+  BOOST_TEST(yaml_text(describe(list.options)).find("sets:\n  - range: [2, 3]\n  - range:") !=
+             std::string::npos);
+  const auto wrong = read(layers + "sets: {rnge: [2, 3]}").problems;
+  BOOST_REQUIRE(wrong.size() == 1);
+  BOOST_TEST(wrong[0].find("s.yaml:2:8: sets.rnge: unknown key") == 0u);
+  BOOST_TEST(read(layers + "sets: 5").problems.at(0).find("or a list of such") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_word_may_stand_for_a_group) {
+  const std::string layers = "layers: [{crystal: A, cells: 1}]\n";
+  const Result group = read(layers + "substrate: {crystal: B, cells: 2}");
+  BOOST_TEST(group.options.substrate.crystal == "B");
+  // what else the group needs is missed as it would be in the group
+  const auto problems = read(layers + "substrate: B").problems;
+  BOOST_REQUIRE(problems.size() == 1);
+  BOOST_TEST(problems[0].find("thickness_A") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(settings) {
