@@ -1,6 +1,7 @@
 // Pixels of convergent-beam disks: interpolation in the aperture, the template, an independent
 // image, derivatives.
 #include <boost/test/unit_test.hpp>
+#include <limits>
 #include <random>
 
 #include "core/electron.hpp"
@@ -127,7 +128,9 @@ BOOST_AUTO_TEST_CASE(pixels_are_those_of_a_simulated_image) {
   const DetectorMap map(detector(), pattern.k(), pattern.cell());
   const MatrixXcd psi = waves.psi(forward.rows(), Eigen::all);
   std::vector<double> image(detector().pixels(), 0.0);
-  map.add(pattern.incoherent(psi, probe).data(), 1, image.data());
+  ProbeSource source;
+  source.size = std::numeric_limits<double>::infinity();  // disks do not overlap here
+  map.add(pattern.intensity(psi, 0, probe, source).data(), 1, image.data());
 
   const auto pixels = std::make_shared<DiskPixels>(
       disk_pixels(detector(), energy, {semiangle, 0, {}}, small.g, {}, 10));
