@@ -42,7 +42,7 @@ struct Options {
   std::map<std::string, double> modes;
   std::optional<Range> scale = Range{};
   std::vector<Range> sets;
-  Slab substrate;
+  std::optional<Slab> substrate;
   template <class Visitor>
   void describe(Visitor& v) {
     v("energy_keV", energy_keV, help("energy").range(1, 3000));
@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(effective_study_reads_back) {
 }
 
 BOOST_AUTO_TEST_CASE(each_mistake_has_place_reason_and_advice) {
-  const std::string keys = "energy_keV, engine, fast, cif, tilt_mrad, layers, modes, scale";
+  const std::string keys =
+      "energy_keV, engine, fast, cif, tilt_mrad, layers, modes, scale, sets, substrate";
   one_problem("energy_kev: 200", "s.yaml:2:1: energy_kev: unknown key; allowed here: " + keys +
                                      "; did you mean energy_keV?");
   one_problem("energy_kV: 200", "s.yaml:2:1: energy_kV: unknown key; allowed here: " + keys +
@@ -221,7 +222,7 @@ BOOST_AUTO_TEST_CASE(one_may_stand_for_a_list) {
 BOOST_AUTO_TEST_CASE(a_word_may_stand_for_a_group) {
   const std::string layers = "layers: [{crystal: A, cells: 1}]\n";
   const Result group = read(layers + "substrate: {crystal: B, cells: 2}");
-  BOOST_TEST(group.options.substrate.crystal == "B");
+  BOOST_TEST(group.options.substrate->crystal == "B");
   // what else the group needs is missed as it would be in the group
   const auto problems = read(layers + "substrate: B").problems;
   BOOST_REQUIRE(problems.size() == 1);
