@@ -130,6 +130,35 @@ class LayerStep {
   MatrixXcd phi_, M_, W_, W_H_;
 };
 
+void require_zero_order_zone(const State& state, const Beams& beams) {
+  if ((state.surface_normal.normalized() - Vec3::UnitZ()).norm() > 1e-9)
+    throw Error(ErrorKind::study,
+                "the mean effect of higher-order zones needs a surface normal to the beam's zone "
+                "axis; it is inclined");
+  for (const Vec3& g : beams.g)
+    if (std::abs(g.z()) > 1e-6)
+      throw Error(ErrorKind::study,
+                  "the mean effect of higher-order zones needs beams of the zero-order zone only; "
+                  "one has " +
+                      std::to_string(g.z()) + " 1/A along the beam");
+}
+
+VectorXd excitations(const IncidentWave& wave, const std::vector<Vec3>& g) {
+  VectorXd T(g.size());
+  for (std::size_t i = 0; i < g.size(); ++i) T[i] = excitation(wave, g[i]);
+  return T;
+}
+
+VectorXd excitation_derivatives(const State& state, const StateTangent& tangent,
+                                const IncidentWave& wave, const std::vector<Vec3>& g, double dU_0) {
+  const WaveTangent dwave = wave_tangent(wave, state.surface_normal, tangent.beam_tilt, dU_0);
+  const Mat3 strain = strain_of_beams(state, tangent);
+  VectorXd dT(g.size());
+  for (std::size_t i = 0; i < g.size(); ++i)
+    dT[i] = excitation_derivative(wave, dwave, g[i], strain * g[i]);
+  return dT;
+}
+
 }  // namespace
 
 Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
@@ -139,25 +168,58 @@ Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
       potential_([&] {
         Differences differences = distinct_differences(beams_, weak_, options.coupling_g_max);
         pairs_ = std::move(differences.pairs);
-        return OpticalPotential(state, differences.distinct, options.potential, options.refraction);
+        if (!options.mean_zones)
+          return OpticalPotential(state, differences.distinct, options.potential,
+                                  options.refraction);
+        require_zero_order_zone(state, beams_);
+        require_zero_order_zone(state, weak_);
+        MeanZones::append_reflections(state, differences.distinct);
+        OpticalPotential potential(state, differences.distinct, options.potential,
+                                   options.refraction);
+        zones_.emplace(state, differences.distinct, potential);
+        return potential;
       }()) {
   if (zero_beam_ < 0)
     throw Error(ErrorKind::study, "the beam list of " + std::to_string(beams_.size()) +
                                       " beams lacks (0 0 0), the incident beam");
 }
 
+Bloch::LayerPart Bloch::layer_part(const State& state, int crystal) const {
+  LayerPart result{potential_.coefficients(state, crystal), {}};
+  if (!zones_) return result;
+  const MeanZones::Coefficients zones = zones_->coefficients(state, crystal, result.potential.U);
+  const Eigen::MatrixXi& pair = pairs_[crystal].strong;
+  result.potential.U += zones.U;
+  result.face = {coupling_matrix(pair, zones.Y), coupling_matrix(pair, zones.Y2)};
+  return result;
+}
+
+Bloch::LayerPart Bloch::layer_part_derivative(const State& state, int crystal,
+                                              const StateTangent& tangent) const {
+  LayerPart result{potential_.derivative(state, crystal, tangent), {}};
+  if (!zones_ || result.potential.U.size() == 0) return result;
+  const MeanZones::Coefficients zones = zones_->derivative(
+      state, crystal, tangent, potential_.coefficients(state, crystal).U, result.potential.U);
+  const Eigen::MatrixXi& pair = pairs_[crystal].strong;
+  result.potential.U += zones.U;
+  result.face = {coupling_matrix(pair, zones.Y), coupling_matrix(pair, zones.Y2)};
+  return result;
+}
+
 MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& tilt) const {
   const int c = state.layers.at(layer).crystal;
   const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
-                                           pairs_[c], potential_.coefficients(state, c), tilt);
+                                           pairs_[c], layer_part(state, c).potential, tilt);
   return crystal.wave.K_n * crystal.H;
 }
 
 std::vector<MatrixXcd> Bloch::scattering_matrices(const State& state, int layer, const Vec2& tilt,
                                                   const std::vector<double>& thicknesses) const {
   const int c = state.layers.at(layer).crystal;
-  const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
-                                           pairs_[c], potential_.coefficients(state, c), tilt);
+  const Beams beams = strained(beams_, state);
+  const LayerPart part = layer_part(state, c);
+  const CrystalWave crystal =
+      crystal_wave(state, beams, strained(weak_, state), pairs_[c], part.potential, tilt);
   const EigenDecomposition eigen = decompose(crystal.H, potential_.absorbing(state));
   std::vector<MatrixXcd> result(thicknesses.size());
   for (std::size_t i = 0; i < thicknesses.size(); ++i) {
@@ -165,6 +227,11 @@ std::vector<MatrixXcd> Bloch::scattering_matrices(const State& state, int layer,
     const VectorXcd exp_x = (i_pi * t * eigen.values).array().exp();
     const complex refraction = phase((crystal.wave.K_n - crystal.wave.k0_n) * t);
     gemm(refraction, eigen.vectors * exp_x.asDiagonal(), false, eigen.inverse, 0, result[i]);
+  }
+  if (zones_) {
+    const VectorXd T = excitations(crystal.wave, beams.g);
+    const MatrixXcd in = part.face.in(T, MatrixXcd::Identity(beams.size(), beams.size()));
+    for (MatrixXcd& S : result) S = part.face.out(T, S * in);
   }
   return result;
 }
@@ -190,13 +257,18 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
   const std::size_t crystals = state.crystals.size();
   std::vector<bool> used(crystals, false);
   for (const Layer& layer : state.layers) used.at(layer.crystal) = true;
-  std::vector<OpticalPotential::Coefficients> potential(crystals);
+  std::vector<LayerPart> part(crystals);
   std::vector<std::vector<OpticalPotential::Coefficients>> dU(crystals);
+  std::vector<ZoneFace::Tangents> dface(crystals);
   for (std::size_t c = 0; c < crystals; ++c) {
     if (!used[c]) continue;
-    potential[c] = potential_.coefficients(state, int(c));
-    for (const StateTangent& tangent : tangents)
-      dU[c].push_back(potential_.derivative(state, int(c), tangent));
+    part[c] = layer_part(state, int(c));
+    for (const StateTangent& tangent : tangents) {
+      LayerPart change = layer_part_derivative(state, int(c), tangent);
+      dU[c].push_back(std::move(change.potential));
+      dface[c].dY.push_back(std::move(change.face.Y));
+      dface[c].dY2.push_back(std::move(change.face.Y2));
+    }
   }
 
   for (std::size_t direction = 0; direction < incidence.size(); ++direction) {
@@ -205,15 +277,25 @@ void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
     std::vector<EigenDecomposition> eigen(crystals);
     for (std::size_t c = 0; c < crystals; ++c) {
       if (!used[c]) continue;
-      wave[c] = crystal_wave(state, beams, weak, pairs_[c], potential[c], tilt);
+      wave[c] = crystal_wave(state, beams, weak, pairs_[c], part[c].potential, tilt);
       eigen[c] = decompose(wave[c].H, potential_.absorbing(state));
     }
     VectorXcd psi = VectorXcd::Unit(n, zero_beam_);
     MatrixXcd dpsi = MatrixXcd::Zero(n, tangents.size());
     for (int layer = 0; layer < int(state.layers.size()); ++layer) {
       const int c = state.layers[layer].crystal;
+      VectorXd T;
+      if (zones_) {
+        T = excitations(wave[c].wave, beams.g);
+        dface[c].dT.resize(n, tangents.size());
+        for (std::size_t p = 0; p < tangents.size(); ++p)
+          dface[c].dT.col(p) = excitation_derivatives(state, tangents[p], wave[c].wave, beams.g,
+                                                      dU[c][p].refraction_U_0);
+        part[c].face.in(T, dface[c], psi, dpsi);
+      }
       LayerStep(wave[c], eigen[c], state.layers[layer].thickness)
           .propagate(state, beams, weak, layer, pairs_[c], tangents, dU[c], psi, dpsi);
+      if (zones_) part[c].face.out(T, dface[c], psi, dpsi);
     }
     waves.psi.col(direction) = psi;
     for (std::size_t p = 0; p < tangents.size(); ++p) waves.dpsi[p].col(direction) = dpsi.col(p);

@@ -6,9 +6,12 @@
 // relative to the incident wave continued as in vacuum: refraction multiplies a layer by
 // exp(2πi (K_n − k0_n) t).
 #pragma once
+#include <optional>
+
 #include "sim/beams.hpp"
 #include "sim/bloch_layer.hpp"
 #include "sim/exit_wave.hpp"
+#include "sim/mean_zones.hpp"
 #include "sim/optical_potential.hpp"
 
 namespace pendel {
@@ -20,6 +23,11 @@ struct BlochOptions {
   /// Beams that enter by second-order perturbation (Bethe): U_gh − Σ_w U_gw U_wh/(2K s_w). They get
   /// no amplitude of their own; `split_beams` chooses them. [Bethe1928]
   Beams weak_beams = {};
+  /// All beams lie in the zero-order Laue zone and the other zones act on them on the mean over
+  /// depth (mean_zones.hpp), without rings and lines of their own. Faces are where z = 0 in a cell:
+  /// thicknesses are those of whole cells, or of cells stretched a little. Needs a zone axis along
+  /// z, normal to the surface.
+  bool mean_zones = false;
 };
 
 /// How a layer is crossed in `thickness_series`. Both are exact; `automatic` takes the faster.
@@ -43,7 +51,7 @@ struct SeriesReport {
 
 class Bloch {
  public:
-  /// Error (study) if (0,0,0) is not among the beams.
+  /// Error (study) if (0,0,0) is not among the beams, or if mean_zones cannot be.
   Bloch(const State& state, Beams beams, BlochOptions options);
 
   const Beams& beams() const { return beams_; }
@@ -78,7 +86,18 @@ class Bloch {
   Beams beams_, weak_;
   int zero_beam_;
   std::vector<BeamPairs> pairs_;  // per crystal
+  std::optional<MeanZones> zones_;
   OpticalPotential potential_;
+
+  /// One crystal's couplings, and what its faces do if other zones act on the mean; or how both
+  /// change along a tangent, empty where they do not.
+  struct LayerPart {
+    OpticalPotential::Coefficients potential;
+    ZoneFace face;
+  };
+  LayerPart layer_part(const State& state, int crystal) const;
+  LayerPart layer_part_derivative(const State& state, int crystal,
+                                  const StateTangent& tangent) const;
 };
 
 }  // namespace pendel

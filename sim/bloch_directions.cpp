@@ -101,6 +101,7 @@ struct CrystalPart {
   double U_0 = 0;  // refraction
   MatrixXcd U;     // couplings
   std::optional<CouplingBlocks> blocks;
+  ZoneFace face;                            // if other zones act on the mean
   std::pair<double, double> loss = {0, 0};  // extreme eigenvalues of the absorptive couplings
   double norm = 0;                          // of the off-diagonal couplings: a bound
 };
@@ -229,7 +230,9 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
   std::vector<OpticalPotential::Coefficients> potential(state.crystals.size());
   std::vector<Couplings> hermitian;
   for (int c : used) {
-    potential[c] = potential_.coefficients(state, c);
+    LayerPart part = layer_part(state, c);
+    potential[c] = std::move(part.potential);
+    crystals[c].face = std::move(part.face);
     crystals[c].U_0 = potential[c].refraction_U_0;
     crystals[c].U = coupling_matrix(pairs_[c].strong, potential[c].U);
     const MatrixXcd& U = crystals[c].U;
@@ -237,6 +240,18 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
       hermitian.push_back({0.5 * (U + U.adjoint()), complex(0, -0.5) * (U - U.adjoint())});
     else
       hermitian.push_back({U, {}});
+  }
+  // Faces must have the symmetry, too: iY and Y2 are hermitian without absorption.
+  for (int c : used) {
+    if (!zones_) continue;
+    // a mirror at the face makes Y vanish, but for rounding
+    if (crystals[c].face.Y.cwiseAbs().maxCoeff() < 1e-13) crystals[c].face.Y.setZero();
+    for (const MatrixXcd& F :
+         {MatrixXcd(complex(0, 1) * crystals[c].face.Y), crystals[c].face.Y2}) {
+      if (F.isZero(0)) continue;
+      hermitian.push_back({0.5 * (F + F.adjoint()), {}});
+      if (absorbing) hermitian.back().absorptive = complex(0, -0.5) * (F - F.adjoint());
+    }
   }
   const Beams beams = strained(beams_, state), weak = strained(weak_, state);
   ReachedBeams reached;
@@ -255,14 +270,18 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
       inclined(along_normal(state, reached)) ? ParityBasis(n) : ParityBasis(reached);
   for (std::size_t i = 0; i < used.size(); ++i) {
     CrystalPart& crystal = crystals[used[i]];
-    MatrixXcd U(n, n), loss(n, n);
+    MatrixXcd U(n, n), loss(n, n), Y(n, n), Y2(n, n);
     for (Index h = 0; h < n; ++h)
       for (Index g = 0; g < n; ++g) {
         const complex phases = std::conj(reached.gauge[g]) * reached.gauge[h];
         U(g, h) = phases * hermitian[i].elastic(reached.kept[g], reached.kept[h]);
         loss(g, h) = absorbing ? phases * hermitian[i].absorptive(reached.kept[g], reached.kept[h])
                                : complex(0);
+        if (!zones_) continue;
+        Y(g, h) = phases * crystal.face.Y(reached.kept[g], reached.kept[h]);
+        Y2(g, h) = phases * crystal.face.Y2(reached.kept[g], reached.kept[h]);
       }
+    if (zones_) crystal.face = {std::move(Y), std::move(Y2)};
     if (reached.is_real) {  // exactly, now
       U = U.real().cast<complex>().eval();
       loss = loss.real().cast<complex>().eval();
@@ -357,9 +376,16 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
       const int c = state.layers[l].crystal;
       const std::vector<double> t =
           l == layer ? ascending : std::vector<double>{state.layers[l].thickness};
+      MatrixXd T;  // excitations
+      if (zones_) {
+        T.resize(n, count);
+        for (long d = 0; d < count; ++d)
+          for (Index g = 0; g < n; ++g) T(g, d) = excitation(waves[c].wave[d], reached.g[g]);
+      }
       std::vector<MatrixXcd> next;
       for (const MatrixXcd& wave : psi)
-        for (MatrixXcd& out : cross(c, t, wave)) next.push_back(std::move(out));
+        for (MatrixXcd& out : cross(c, t, zones_ ? crystals[c].face.in(T, wave) : wave))
+          next.push_back(zones_ ? crystals[c].face.out(T, std::move(out)) : std::move(out));
       for (std::size_t k = 0; k < next.size(); ++k)
         for (long d = 0; d < count; ++d)
           next[k].col(d) *=

@@ -1,6 +1,7 @@
 #include "studies/engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/error.hpp"
@@ -19,8 +20,28 @@ bool along_a_zone(const State& state) {
   }
 }
 
-BlochOptions bloch_options(const EngineOptions& options) {
+// With a tolerance they do where they can: lists of their beams do not converge to it. A tilt
+// brings the rings of higher-order zones nearer, which the mean leaves out.
+bool mean_zones(const State& state, const EngineOptions& options,
+                const std::vector<Vec2>& incidence) {
+  if (options.mean_zones && options.zero_order_only)
+    throw Error(ErrorKind::study,
+                "engine.mean_zones: true lets higher-order zones act, engine.zero_order_only: true "
+                "leaves them out; give one of them");
+  if (options.mean_zones || options.zero_order_only || !options.tolerance)
+    return options.mean_zones;
+  constexpr double most_tilt = 0.02;  // rad
+  const bool small = std::all_of(incidence.begin(), incidence.end(), [&](const Vec2& direction) {
+    return (state.beam_tilt + direction).norm() <= most_tilt;
+  });
+  const bool normal_is_z = (state.surface_normal - Vec3::UnitZ()).norm() < 1e-9;
+  return small && normal_is_z && along_a_zone(state);
+}
+
+BlochOptions bloch_options(const State& state, const EngineOptions& options,
+                           const std::vector<Vec2>& incidence) {
   BlochOptions bloch;
+  bloch.mean_zones = mean_zones(state, options, incidence);
   bloch.potential = options.potential();
   bloch.refraction = options.refraction;
   return bloch;
@@ -50,15 +71,16 @@ BeamList converged_list(const State& state, const EngineOptions& options,
   tilted.beam_tilt += ends[0];
   ConvergenceOptions wanted;
   wanted.tolerance = *options.tolerance;
-  wanted.zero_order_only = options.zero_order_only;
+  wanted.zero_order_only = options.zero_order_only || mean_zones(state, options, incidence);
   wanted.incidence.clear();
   for (const Vec2& direction : ends) wanted.incidence.push_back(direction - ends[0]);
-  const ConvergedBeams found = converged_beams(tilted, bloch_options(options), wanted);
+  const ConvergedBeams found =
+      converged_beams(tilted, bloch_options(state, options, incidence), wanted);
   char text[200];
   if (!found.converged) {
     std::snprintf(text, sizeof text,
                   "engine.tolerance: with %zu beams an intensity still changes by %.2g, more "
-                  "than %.2g; zero_order_only: true or the engine splitstep converge sooner",
+                  "than %.2g; the engine splitstep needs no list of beams",
                   found.beams.size(), found.last_change, *options.tolerance);
     throw Error(ErrorKind::numerical, text);
   }
@@ -75,7 +97,7 @@ Beams weak_beams(const State& state, const EngineOptions& options, const std::ve
   BeamSelection selection;
   selection.g_max = *options.weak_g_max_invA;
   selection.sg_max = 1e3;  // far from the Ewald sphere, too
-  selection.zero_order_only = options.zero_order_only;
+  selection.zero_order_only = options.zero_order_only || mean_zones(state, options, incidence);
   const Beams candidates = select_beams(state, options.potential(), selection);
   SplitLimits limits;
   const Beams weak = split_beams(state, options.potential(), candidates, limits, incidence).weak;
@@ -102,7 +124,8 @@ BeamList beam_list(const State& state, const EngineOptions& options,
   BeamSelection selection;
   selection.g_max = options.g_max_invA;
   selection.sg_max = options.sg_max_invA;
-  selection.zero_order_only = options.zero_order_only;
+  selection.zero_order_only = options.zero_order_only ||
+                              (kind == EngineKind::bloch && mean_zones(state, options, incidence));
   BeamList list{select_beams(state, options.potential(), selection, incidence).hkl, ""};
   if (kind == EngineKind::kinematical) return list;
   // Far from a zone axis the strongest reflections are soon beyond sg_max, and count still.
@@ -125,6 +148,9 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options, const BeamList& list,
                             const std::vector<Vec2>& incidence) {
   const EngineKind kind = engine_kind(state, options);
+  if (options.mean_zones && kind != EngineKind::bloch)
+    throw Error(ErrorKind::study,
+                "engine.mean_zones: is of the engine bloch; the engine is " + choice_name(kind));
   // the wanted beams alone, or after the list; the incident one is always there
   std::vector<Hkl> all = kind == EngineKind::bloch ? list.hkl : std::vector<Hkl>{};
   std::vector<int> index;
@@ -149,9 +175,20 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
     kinematical.refraction = options.refraction;
     return {Kinematical(state, beams_from_hkl(state, all), kinematical), index, ""};
   }
-  BlochOptions bloch = bloch_options(options);
+  BlochOptions bloch = bloch_options(state, options, incidence);
+  if (bloch.mean_zones) {
+    const Beams beams = beams_from_hkl(state, wanted);
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      if (const Hkl& g = wanted[i]; std::abs(beams.g[i].z()) > 1e-6)
+        throw Error(ErrorKind::study,
+                    "beam [" + std::to_string(g.h) + ", " + std::to_string(g.k) + ", " +
+                        std::to_string(g.l) +
+                        "] is of a higher-order zone; these act in the mean only with "
+                        "engine.mean_zones or a tolerance: give g_max_invA and sg_max_invA alone");
+  }
   if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all, incidence);
   std::string note = std::to_string(all.size()) + " beams" + list.note;
+  if (bloch.mean_zones) note += ", higher-order zones in the mean";
   if (bloch.weak_beams.size() > 0)
     note += ", " + std::to_string(bloch.weak_beams.size()) + " weak ones";
   return {Bloch(state, beams_from_hkl(state, all), bloch), index, note};
@@ -181,6 +218,7 @@ std::string engine_summary(const State& state, const EngineOptions& options) {
   const EngineKind kind = engine_kind(state, options);
   std::string text = "engine: " + choice_name(kind) + ", " + choice_name(options.scattering) +
                      ", absorption " + choice_name(options.absorption);
+  if (options.mean_zones) text += ", higher-order zones in the mean";
   if (kind == EngineKind::bloch && options.tolerance)
     return text + ", beams to a tolerance of " + number_text(*options.tolerance);
   text += ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";

@@ -162,7 +162,7 @@ struct EngineOptions : ScatteringOptions {
   double slice_A = 2;
   double sg_max_invA = 0.1;
   std::optional<double> weak_g_max_invA, tolerance;
-  bool zero_order_only = false;
+  bool zero_order_only = false, mean_zones = false;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -181,6 +181,9 @@ struct EngineOptions : ScatteringOptions {
            "changes by more (fraction of the incident beam)")
           .range(1e-8, 0.1));
     v("zero_order_only", zero_order_only, help("no higher-order Laue zones"));
+    v("mean_zones", mean_zones,
+      help("bloch along a zone axis: beams of the zero-order zone only, on which the other zones "
+           "act in the mean over depth; so, too, with a tolerance, up to 20 mrad of tilt"));
   }
 };
 

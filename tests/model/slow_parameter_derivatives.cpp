@@ -51,10 +51,23 @@ std::vector<Kind> kinds_of(const State& state) {
   return all;
 }
 
-const char* name_of(const Engine& engine) {
+struct NamedEngine {
+  const char* name;
+  Engine engine;
+};
+
+/// Every engine, and Bloch waves on which higher-order zones act in the mean.
+std::vector<NamedEngine> named_engines(const State& state, const Beams& beams) {
   const char* names[] = {"kinematical", "bloch", "splitstep"};
   static_assert(std::variant_size_v<Engine> == 3);
-  return names[engine.index()];
+  std::vector<NamedEngine> result;
+  for (Engine& engine : engines(state, beams))
+    result.push_back({names[engine.index()], std::move(engine)});
+  BlochOptions options;
+  options.potential.absorption = Absorption::proportional;
+  options.mean_zones = true;
+  result.push_back({"bloch, higher-order zones in the mean", Bloch(state, beams, options)});
+  return result;
 }
 
 /// Moved off the symmetric state: all but the tilt, so that the zone axis stays exact.
@@ -73,11 +86,11 @@ BOOST_AUTO_TEST_CASE(derivatives_of_amplitudes) {
     std::vector<Parameter> parameters;
     for (const Kind& kind : table) parameters.push_back(kind.parameter);
     const State state = state_at(c.state, parameters, values_of(table).data());
-    for (const Engine& engine : engines(c.state, zone_beams(c.state, beams_to))) {
+    for (const auto& [name, engine] : named_engines(c.state, zone_beams(c.state, beams_to))) {
       std::vector<Direction> directions;
       for (const Kind& kind : table)
         directions.push_back({kind.parameter.name, kind.parameter.direction, kind.step});
-      BOOST_TEST_CONTEXT(c.name << ", " << name_of(engine))
+      BOOST_TEST_CONTEXT(c.name << ", " << name)
       std::visit(
           [&](const auto& e) {
             check_derivatives(e, state, {{0, 0}, {1e-3, -2e-3}}, directions);
@@ -94,8 +107,7 @@ void check_disk_derivatives(const Case& c, const std::vector<Kind>& table) {
   for (const Kind& kind : table) parameters.push_back(kind.parameter);
   const Eigen::VectorXd values = values_of(table);
   const Beams beams = zone_beams(c.state, beams_to);
-  for (Engine& engine : engines(c.state, beams)) {
-    const char* name = name_of(engine);
+  for (auto& [name, engine] : named_engines(c.state, beams)) {
     const ForwardModel model(c.state, std::make_shared<const Engine>(std::move(engine)), beams.hkl,
                              parameters, semiangle, 3);
     Eigen::VectorXd intensity;

@@ -1,7 +1,7 @@
-// The split-step engine and the multislice of atomic models against an independent multislice
-// program: three crystals, two energies, tilts up to 10 mrad, thicknesses up to 400 Å. A part of
-// its results lies in tests/data/multislice (see the README there); where the whole file is found,
-// samples of all twelve sets are compared too. The table of docs/accuracy.md is printed by
+// The split-step and Bloch-wave engines and the multislice of atomic models against an independent
+// multislice program: three crystals, two energies, tilts up to 10 mrad, thicknesses up to 400 Å. A
+// part of its results lies in tests/data/multislice (see the README there); where the whole file is
+// found, samples of all twelve sets are compared too. The table of docs/accuracy.md is printed by
 //   sim_slow_multislice_reference --log_level=test_suite --run_test=table -- table
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -11,6 +11,7 @@
 
 #include "derivative_check.hpp"
 #include "io/hdf5.hpp"
+#include "sim/bloch.hpp"
 #include "sim/multislice.hpp"
 #include "sim/splitstep.hpp"
 
@@ -45,13 +46,13 @@ Crystal crystal_of(const std::string& name) {
            site(14, .5, .75, 0, B)}};
 }
 
-struct Differences {
+struct Deviations {
   double intensity = 0, amplitude = 0;  // largest over tilts, thicknesses, beams
 };
 
 /// Every `stride`-th combination of tilt and thickness of a set "crystal/energy/table/dw".
-Differences compare(const hdf5::InputFile& file, const std::string& set, int stride,
-                    const SplitStepOptions& given) {
+Deviations compare(const hdf5::InputFile& file, const std::string& set, int stride,
+                   const SplitStepOptions& given) {
   std::string crystal, energy, table;
   std::istringstream words(set);
   std::getline(words, crystal, '/');
@@ -72,7 +73,7 @@ Differences compare(const hdf5::InputFile& file, const std::string& set, int str
   used.potential.table = table == "lobato" ? ScatteringTable::lobato : ScatteringTable::kirkland;
   const SplitStep engine(state, beams_from_hkl(state, beams), used);
 
-  Differences result;
+  Deviations result;
   int combination = 0;
   for (std::size_t i = 0; i < tilt.rows(); ++i)
     for (std::size_t j = 0; j < thickness.size(); ++j) {
@@ -96,9 +97,42 @@ Differences compare(const hdf5::InputFile& file, const std::string& set, int str
   return result;
 }
 
+/// The same by Bloch waves, tilt by tilt: thicknesses share a decomposition. `mean`: other zones
+/// act on the mean, else not at all.
+double compare_bloch(const hdf5::InputFile& file, const std::string& set, double g_max, bool mean) {
+  const Array tilt = file.read(set + "/tilt_mrad"), thickness = file.read(set + "/thickness_A"),
+              hk = file.read(set + "/hk"), intensity = file.read(set + "/intensity");
+  State state;
+  state.energy_keV = std::stod(set.substr(set.find('/') + 1));
+  state.crystals = {{crystal_of(set.substr(0, set.find('/'))), Mat3::Identity()}};
+  state.layers = {{0, 0}};
+  BlochOptions options;
+  options.refraction = false;  // U_0 in the potential, as there
+  options.mean_zones = mean;
+  options.potential.table =
+      set.find("lobato") != std::string::npos ? ScatteringTable::lobato : ScatteringTable::kirkland;
+  const Bloch engine(state, zone_beams(state, g_max), options);
+  double largest = 0;
+  for (std::size_t i = 0; i < tilt.rows(); ++i) {
+    const Vec2 tangents(std::tan(tilt(i, 0) * 1e-3), std::tan(tilt(i, 1) * 1e-3));
+    std::vector<double> thicknesses;
+    for (double t : thickness.values)
+      if (t <= 400) thicknesses.push_back(t * std::sqrt(1 - tangents.squaredNorm()));
+    const auto psi =
+        engine.thickness_series(state, {Vec2(tangents.array().asin())}, 0, thicknesses);
+    for (std::size_t j = 0; j < thicknesses.size(); ++j)
+      for (std::size_t g = 0; g < hk.rows(); ++g) {
+        const int place = engine.beams().index({int(hk(g, 0)), int(hk(g, 1)), 0});
+        largest = std::max(largest, std::abs(std::norm(psi[j](place, 0)) -
+                                             intensity(i * thickness.size() + j, g)));
+      }
+  }
+  return largest;
+}
+
 /// The same by multislice of an atomic model, one cell across: tilts x thicknesses in one run each.
 template <class Real>
-Differences compare_multislice(const hdf5::InputFile& file, const std::string& set) {
+Deviations compare_multislice(const hdf5::InputFile& file, const std::string& set) {
   const Array tilt = file.read(set + "/tilt_mrad"), thickness = file.read(set + "/thickness_A"),
               hk = file.read(set + "/hk"), intensity = file.read(set + "/intensity"),
               re = file.read(set + "/amp_re"), im = file.read(set + "/amp_im");
@@ -126,7 +160,7 @@ Differences compare_multislice(const hdf5::InputFile& file, const std::string& s
   const WaveGrid grid{pixels(cell.x()), pixels(cell.y()), cell.x(), cell.y()};
   const auto potential = std::make_shared<SlicedPotential>(model, grid, energy, slicing);
 
-  Differences result;
+  Deviations result;
   for (std::size_t i = 0; i < tilt.rows(); ++i) {
     MultisliceOptions options;
     options.beam_tilt = {std::asin(std::tan(tilt(i, 0) * 1e-3)),
@@ -184,8 +218,8 @@ BOOST_AUTO_TEST_CASE(part_of_the_reference) {
   const auto sets = sets_of(file);
   BOOST_REQUIRE_EQUAL(sets.size(), 4u);
   for (const std::string& set : sets) BOOST_TEST_CONTEXT(set) {
-      const Differences near = compare(file, set, 1, options(5, 0.25));
-      const Differences nearer = compare(file, set, 1, options(6, 0.125));
+      const Deviations near = compare(file, set, 1, options(5, 0.25));
+      const Deviations nearer = compare(file, set, 1, options(6, 0.125));
       BOOST_TEST_MESSAGE("    " << set << ": " << near.intensity << ", finer " << nearer.intensity
                                 << " (in amplitude " << nearer.amplitude << ")");
       BOOST_TEST(near.intensity < 2e-4);
@@ -194,11 +228,25 @@ BOOST_AUTO_TEST_CASE(part_of_the_reference) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(bloch_and_part_of_the_reference) {
+  const hdf5::InputFile file(part);
+  for (const std::string& set : sets_of(file)) BOOST_TEST_CONTEXT(set) {
+      const double mean = compare_bloch(file, set, 4, true);
+      const double without = compare_bloch(file, set, 4, false);
+      BOOST_TEST_MESSAGE("    " << set << ", Bloch waves to 4 1/A: " << mean
+                                << ", zero-order zone only " << without);
+      // What the mean leaves out: the rings of higher-order zones, nearer at 200 kV (4.5 1/Å), and
+      // higher orders in 1/(k c*).
+      BOOST_TEST(mean < (set.find("200kV") != std::string::npos ? 2e-3 : 5e-4));
+      BOOST_TEST(mean < without / 8);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(multislice_and_part_of_the_reference) {
   const hdf5::InputFile file(part);
   for (const std::string& set : sets_of(file)) BOOST_TEST_CONTEXT(set) {
-      const Differences d = compare_multislice<double>(file, set);
-      const Differences single = compare_multislice<float>(file, set);
+      const Deviations d = compare_multislice<double>(file, set);
+      const Deviations single = compare_multislice<float>(file, set);
       BOOST_TEST_MESSAGE("    " << set << ", multislice: " << d.intensity << " (in amplitude "
                                 << d.amplitude << "), single precision " << single.intensity);
       BOOST_TEST(d.intensity < own_error);
@@ -215,7 +263,7 @@ BOOST_AUTO_TEST_CASE(sample_of_the_whole_reference) {
   BOOST_REQUIRE_EQUAL(sets.size(), 12u);
   for (const std::string& set : sets) {
     // the stride shares no factor with the 26 or 27 thicknesses up to 400 Å: every one occurs
-    const Differences d = compare(file, set, 11, options(6, 0.125));
+    const Deviations d = compare(file, set, 11, options(6, 0.125));
     BOOST_TEST_MESSAGE("    " << set << ": " << d.intensity);
     BOOST_TEST(d.intensity < own_error, set << ": " << d.intensity);
   }
@@ -241,7 +289,7 @@ BOOST_AUTO_TEST_CASE(multislice_and_the_whole) {
   if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
   const hdf5::InputFile file(whole);
   for (const std::string& set : sets_of(file)) {
-    const Differences d = compare_multislice<double>(file, set);
+    const Deviations d = compare_multislice<double>(file, set);
     BOOST_TEST_MESSAGE("    " << set << ", multislice: " << d.intensity << " (in amplitude "
                               << d.amplitude << ")");
     BOOST_TEST(d.intensity < own_error, set << ": " << d.intensity);
