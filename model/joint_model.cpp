@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/parallel.hpp"
+
 namespace pendel {
 
 JointModel::JointModel(std::vector<ModelSet> sets, const std::vector<Parameter>& levels,
@@ -15,6 +17,7 @@ JointModel::JointModel(std::vector<ModelSet> sets, const std::vector<Parameter>&
       columns_.back().push_back(int(same - parameters_.begin()));
       if (same == parameters_.end()) parameters_.push_back(parameter);
     }
+    first_row_.push_back(disks_);
     disks_ += set.model->disks();
   }
   for (const ModelSet& set : sets_) {
@@ -29,11 +32,12 @@ void JointModel::evaluate(const double* values, Eigen::VectorXd& intensity,
                           Eigen::MatrixXd* jacobian) const {
   intensity.resize(disks_);
   if (jacobian) *jacobian = Eigen::MatrixXd::Zero(disks_, long(parameters_.size()));
-  long row = 0;
-  Eigen::VectorXd part;
-  Eigen::MatrixXd d_part;
-  for (std::size_t k = 0; k < sets_.size(); ++k) {
+  parallel_for(long(sets_.size()), [&](long index, int) {
+    const std::size_t k = std::size_t(index);
     const ModelSet& set = sets_[k];
+    const long row = first_row_[k];
+    Eigen::VectorXd part;
+    Eigen::MatrixXd d_part;
     std::vector<double> own;
     for (const int column : columns_[k]) own.push_back(values[column]);
     set.model->evaluate(own.data(), part, jacobian ? &d_part : nullptr);
@@ -53,8 +57,7 @@ void JointModel::evaluate(const double* values, Eigen::VectorXd& intensity,
       intensity[row + i] += slope * values[column];
       if (jacobian) (*jacobian)(row + i, column) = slope;
     }
-    row += n;
-  }
+  });
 }
 
 }  // namespace pendel

@@ -38,6 +38,7 @@ class JointModel : public DiskModel {
   std::vector<ModelSet> sets_;
   std::vector<std::vector<int>> columns_;  // per set: where its model's parameters are
   std::vector<int> scale_column_;          // per set; -1: none
+  std::vector<int> first_row_;             // per set
   int first_level_ = 0, disks_ = 0;
   double level_unit_;
   std::vector<Parameter> parameters_;
