@@ -32,26 +32,21 @@ class ScanReader {
     DiskScan scan;
     scan.hkl = read_beams(state);
     check_beams(scan.hkl, state, g_max, zone_only);
-    scan.set.assign(scan.hkl.size(), 0);
-    for (std::size_t i = 0; i < scan.hkl.size(); ++i) scan.pixels.push_back({int(i), -1, -1});
-
-    scan.intensity = file_.read(options_.intensity);
+    const std::vector<Vec2> tilts = read_tilts();
+    scan.intensity = read_channels(options_.intensity, scan.hkl.size(), tilts.size());
     const Array& intensity = scan.intensity;
-    if ((intensity.rank() != 2 && intensity.rank() != 3) ||
-        intensity.shape.back() != scan.hkl.size())
-      fail(options_.intensity, "has the shape " + text(intensity.shape) +
-                                   "; needed: (row, column, disk) or "
-                                   "(position, disk) with " +
-                                   std::to_string(scan.hkl.size()) +
-                                   " disks, as many as there are beams in " + options_.beams);
     scan.shape.assign(intensity.shape.begin(), intensity.shape.end() - 1);
-    if (scan.positions() == 0)
-      fail(options_.intensity,
-           "has the shape " + text(intensity.shape) + ": the scan has no position");
+    if (!tilts.empty()) scan.tilts = tilts.size();
+    const std::vector<Hkl> beams = scan.hkl;
+    for (std::size_t t = 1; t < scan.tilts; ++t)
+      scan.hkl.insert(scan.hkl.end(), beams.begin(), beams.end());
+    for (const Vec2& tilt : tilts) scan.tilt_mrad.insert(scan.tilt_mrad.end(), beams.size(), tilt);
+    for (std::size_t i = 0; i < scan.hkl.size(); ++i) scan.pixels.push_back({int(i), -1, -1});
+    scan.set.assign(scan.hkl.size(), 0);
     complete(scan);
 
     if (options_.variance) {
-      scan.variance = file_.read(*options_.variance);
+      scan.variance = read_channels(*options_.variance, beams.size(), tilts.size());
       check_variance(scan, intensity.shape);
     }
     return scan;
@@ -124,6 +119,42 @@ class ScanReader {
   }
 
  private:
+  // Empty without a series of tilts.
+  std::vector<Vec2> read_tilts() const {
+    if (!options_.tilts_mrad) return {};
+    const Array table = file_.read(*options_.tilts_mrad);
+    if (table.rank() != 2 || table.shape[1] != 2 || table.shape[0] == 0)
+      fail(*options_.tilts_mrad, "has the shape " + text(table.shape) + "; needed: (tilt, 2)");
+    std::vector<Vec2> tilts;
+    for (std::size_t t = 0; t < table.shape[0]; ++t) {
+      tilts.emplace_back(table(t, 0), table(t, 1));
+      if (!tilts.back().allFinite()) fail(*options_.tilts_mrad, "holds a tilt that is no number");
+    }
+    return tilts;
+  }
+
+  // (positions..., channels); the disks of all tilts behind each other are one position's channels.
+  Array read_channels(const std::string& dataset, std::size_t disks, std::size_t tilts) const {
+    Array array = file_.read(dataset);
+    const std::size_t inner = tilts == 0 ? 1 : 2;
+    const bool series = tilts > 0 && array.rank() == inner;  // of one position
+    const bool known = array.rank() == inner + 1 || array.rank() == inner + 2 || series;
+    if (!known || array.shape.back() != disks ||
+        (tilts > 0 && array.shape[array.rank() - 2] != tilts))
+      fail(dataset,
+           "has the shape " + text(array.shape) + "; needed: " +
+               (tilts == 0
+                    ? "(row, column, disk) or (position, disk) with "
+                    : "(row, column, tilt, disk), (position, tilt, disk) or (tilt, disk) with " +
+                          std::to_string(tilts) + " tilts and ") +
+               std::to_string(disks) + " disks, as many as there are beams in " + options_.beams);
+    if (tilts == 0) return array;
+    array.shape.resize(array.rank() - inner);
+    if (series) array.shape = {1};
+    array.shape.push_back(disks * tilts);
+    return array;
+  }
+
   // Axes and units; numbers that are none.
   void complete(DiskScan& scan) const {
     const std::string& name = options_.intensity;
@@ -302,6 +333,14 @@ DiskScan joined(const std::vector<DiskScan>& sets, const std::vector<DataOptions
     scan.pixels.insert(scan.pixels.end(), sets[k].pixels.begin(), sets[k].pixels.end());
     scan.set.insert(scan.set.end(), sets[k].disks(), int(k));
     if (sets[k].units != scan.units) scan.units.clear();
+  }
+  if (std::any_of(sets.begin(), sets.end(), [](const auto& s) { return !s.tilt_mrad.empty(); })) {
+    scan.tilt_mrad.clear();
+    for (const DiskScan& set : sets) {
+      const std::vector<Vec2> none(set.disks(), Vec2::Zero());
+      const std::vector<Vec2>& tilts = set.tilt_mrad.empty() ? none : set.tilt_mrad;
+      scan.tilt_mrad.insert(scan.tilt_mrad.end(), tilts.begin(), tilts.end());
+    }
   }
   std::vector<std::size_t> shape = scan.shape;
   shape.push_back(scan.hkl.size());

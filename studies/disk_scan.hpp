@@ -66,7 +66,7 @@ struct DataOptions {
   File file;
   std::string intensity = "intensity";
   std::string beams = "hkl";
-  std::optional<std::string> variance, truth;
+  std::optional<std::string> variance, truth, tilts_mrad;
   std::optional<double> dose, scan_step_A;
   std::optional<DiskPixelOptions> pixels;
   std::optional<Vec2> tilt_offset_mrad;
@@ -91,6 +91,12 @@ struct DataOptions {
           .above(0));
     v("pixels", pixels,
       help("the data are whole patterns: every pixel of the disks is fitted, not their integrals"));
+    v("tilts_mrad", tilts_mrad,
+      help(
+          "a tilt (rocking) series: dataset (tilt, 2) of known tilts of the beam against the "
+          "fitted "
+          "one; intensities then have an axis of tilts before that of the disks, and may be of one "
+          "position, (tilt, disk)"));
     v("tilt_offset_mrad", tilt_offset_mrad,
       help("known tilt of this set's beam against the fitted one"));
     v("thickness_offset_A", thickness_offset_A,
@@ -102,7 +108,7 @@ struct DataOptions {
 };
 
 /// What is fitted to. One set: disks. Several sets, or pixels: what is said of disks is said of
-/// all channels.
+/// all channels; a tilt series has the disks of every tilt behind each other.
 struct DiskScan {
   std::vector<std::size_t> shape;         ///< of a map: (row, column) or (position)
   std::vector<EmdAxis> axes;              ///< of a map
@@ -110,6 +116,8 @@ struct DiskScan {
   std::string units;                      ///< of the intensity
   std::vector<Hkl> hkl;                   ///< of the disks (of a pixel: its disk)
   std::vector<int> set;                   ///< of the disks: number of their set, from 0
+  std::size_t tilts = 1;                  ///< of a series; the disks are (tilt, beam)
+  std::vector<Vec2> tilt_mrad;            ///< of the disks, in a series; or empty
   std::vector<DiskPixels::Pixel> pixels;  ///< of the disks; row and column −1: integrated
   std::size_t positions() const { return Array::count(shape); }
   std::size_t disks() const { return hkl.size(); }

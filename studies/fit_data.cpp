@@ -66,6 +66,21 @@ double estimated_dose(const DiskScan& scan, const Eigen::VectorXd& intensity) {
   return ratios[ratios.size() / 2];
 }
 
+/// The models of the tilts of a series, behind each other; one is itself.
+std::shared_ptr<const DiskModel> series_of(
+    const std::vector<std::shared_ptr<const DiskModel>>& tilts) {
+  if (tilts.size() == 1) return tilts.front();
+  std::vector<ModelSet> sets;
+  for (const auto& model : tilts) sets.push_back({model, 1, std::nullopt, {}});
+  return std::make_shared<JointModel>(std::move(sets), std::vector<Parameter>(), 1);
+}
+
+std::shared_ptr<const DiskModel> series_of(const std::vector<ForwardModel>& tilts) {
+  std::vector<std::shared_ptr<const DiskModel>> models;
+  for (const ForwardModel& model : tilts) models.push_back(std::make_shared<ForwardModel>(model));
+  return series_of(models);
+}
+
 void check_counts(const DiskScan& scan, const DataOptions& data) {
   for (const double value : scan.intensity.values)
     if (value < 0)
@@ -98,14 +113,20 @@ FitData::FitData(const FitStudy& study, const Specimen& specimen,
       set.scan =
           read_disk_scan(options, state, study.engine.g_max_invA, zone_only(state, study.engine));
       set.disks = set.scan.hkl;
-      set.engine =
-          std::make_shared<const Engine>(make_engine(state, set.disks, study.engine).engine);
+      set.beams.assign(set.disks.begin(),
+                       set.disks.begin() + long(set.disks.size() / set.scan.tilts));
+      if (!set.scan.tilt_mrad.empty()) {
+        set.tilts.clear();
+        for (std::size_t t = 0; t < set.scan.tilts; ++t)
+          set.tilts.push_back(set.scan.tilt_mrad[t * set.beams.size()] * 1e-3);
+      }
+      set.engines = engines_of(set, base, study.engine);
     }
     double g = 0;
-    for (const Hkl& hkl : set.disks) g = std::max(g, lab_g(state, hkl).norm());
+    for (const Hkl& hkl : set.beams) g = std::max(g, lab_g(state, hkl).norm());
     set.degree = fit_aperture_degree(study.fit, state, g);
     if (study.fit.noise.kind == Noise::poisson) check_counts(set.scan, options);
-    set.directions = forward(set, base, parameters, set.engine).aperture().offsets.size();
+    set.directions = forward(set, base, parameters, set.engines).front().aperture().offsets.size();
     estimate_dose(set, base, parameters);
     scans.push_back(set.scan);
     sets_.push_back(std::move(set));
@@ -118,9 +139,10 @@ bool FitData::has_pixels() const {
   return std::any_of(sets_.begin(), sets_.end(), [](const Set& set) { return !!set.pixels; });
 }
 
-State FitData::state_of(const Set& set, const State& base) const {
+State FitData::state_of(const Set& set, const State& base, std::size_t tilt) const {
   State state = base;
   state.energy_keV = set.energy_keV;
+  state.beam_tilt += set.tilts[tilt];
   if (set.options->tilt_offset_mrad) state.beam_tilt += *set.options->tilt_offset_mrad * 1e-3;
   state.semiangle += set.semiangle_offset;
   for (std::size_t i = 0; i < set.options->thickness_offset_A.size(); ++i) {
@@ -133,12 +155,25 @@ State FitData::state_of(const Set& set, const State& base) const {
   return state;
 }
 
-ForwardModel FitData::forward(const Set& set, const State& base,
-                              const std::vector<Parameter>& parameters,
-                              std::shared_ptr<const Engine> engine) const {
+std::vector<std::shared_ptr<const Engine>> FitData::engines_of(const Set& set, const State& base,
+                                                               const EngineOptions& options) const {
+  std::vector<std::shared_ptr<const Engine>> engines;
+  for (std::size_t t = 0; t < set.tilts.size(); ++t)
+    engines.push_back(std::make_shared<const Engine>(
+        make_engine(state_of(set, base, t), set.beams, options).engine));
+  return engines;
+}
+
+std::vector<ForwardModel> FitData::forward(
+    const Set& set, const State& base, const std::vector<Parameter>& parameters,
+    const std::vector<std::shared_ptr<const Engine>>& engines) const {
   // A parameter keeps its nominal value: what the set's state differs by from the base stays.
-  const State state = state_of(set, base);
-  return ForwardModel(state, std::move(engine), set.disks, parameters, state.semiangle, set.degree);
+  std::vector<ForwardModel> models;
+  for (std::size_t t = 0; t < set.tilts.size(); ++t) {
+    const State state = state_of(set, base, t);
+    models.emplace_back(state, engines[t], set.beams, parameters, state.semiangle, set.degree);
+  }
+  return models;
 }
 
 void FitData::read_pixels(Set& set, const State& base, const std::vector<Parameter>& parameters) {
@@ -152,8 +187,9 @@ void FitData::read_pixels(Set& set, const State& base, const std::vector<Paramet
   if (set.disks.empty())
     throw Error(ErrorKind::study, "data.pixels.g_max_invA: there is no beam within " +
                                       number_text(pixels.g_max_invA) + " 1/Å");
-  set.engine = std::make_shared<const Engine>(make_engine(state, set.disks, study_.engine).engine);
-  const EngineCurves curves(forward(set, base, parameters, set.engine));
+  set.beams = set.disks;
+  set.engines = engines_of(set, base, study_.engine);
+  const EngineCurves curves(forward(set, base, parameters, set.engines).front());
   set.interpolation =
       interpolation_degree(curves, set.radius, pixels.tolerance, pixels.most_directions);
 
@@ -178,12 +214,12 @@ void FitData::estimate_dose(Set& set, const State& base,
   }
   Eigen::VectorXd nominal(long(parameters.size())), intensity;
   for (long i = 0; i < nominal.size(); ++i) nominal[i] = parameters[std::size_t(i)].nominal;
-  const ForwardModel model = forward(set, base, parameters, set.engine);
+  const std::vector<ForwardModel> models = forward(set, base, parameters, set.engines);
   if (set.pixels)
-    CbedModel(std::make_shared<EngineCurves>(model), set.pixels)
+    CbedModel(std::make_shared<EngineCurves>(models.front()), set.pixels)
         .evaluate(nominal.data(), intensity, nullptr);
   else
-    model.evaluate(nominal.data(), intensity, nullptr);
+    series_of(models)->evaluate(nominal.data(), intensity, nullptr);
   set.dose = estimated_dose(set.scan, intensity);
 }
 
@@ -314,10 +350,13 @@ FitModels FitData::models(const State& base, const std::vector<Parameter>& param
   std::vector<std::shared_ptr<const DiskModel>> fine, coarse;
   if (surrogate) result.engine = models(base, parameters, false).model;
   for (const Set& set : sets_) {
-    const ForwardModel model = forward(set, base, parameters, set.engine);
-    coarse.push_back(of_disks(model));
-    fine.push_back(set.pixels ? std::make_shared<CbedModel>(curves(model, set.radius), set.pixels)
-                              : coarse.back());
+    const std::vector<ForwardModel> tilts = forward(set, base, parameters, set.engines);
+    std::vector<std::shared_ptr<const DiskModel>> of_tilts;
+    for (const ForwardModel& model : tilts) of_tilts.push_back(of_disks(model));
+    coarse.push_back(series_of(of_tilts));
+    fine.push_back(set.pixels
+                       ? std::make_shared<CbedModel>(curves(tilts.front(), set.radius), set.pixels)
+                       : coarse.back());
   }
   result.model = joint(fine, false);
   if (has_pixels()) result.coarse = joint(coarse, true);
@@ -327,7 +366,7 @@ FitModels FitData::models(const State& base, const std::vector<Parameter>& param
 bool FitData::surrogate_can_hold(const State& base,
                                  const std::vector<Parameter>& parameters) const {
   return std::all_of(sets_.begin(), sets_.end(), [&](const Set& set) {
-    return Surrogate::can_hold(forward(set, base, parameters, set.engine));
+    return Surrogate::can_hold(forward(set, base, parameters, set.engines).front());
   });
 }
 
@@ -336,14 +375,13 @@ std::shared_ptr<const DiskModel> FitData::model_of(const State& base,
                                                    const EngineOptions& engine) const {
   std::vector<std::shared_ptr<const DiskModel>> models;
   for (const Set& set : sets_) {
-    const auto simulator =
-        std::make_shared<const Engine>(make_engine(state_of(set, base), set.disks, engine).engine);
-    const ForwardModel model = forward(set, base, parameters, simulator);
+    const std::vector<ForwardModel> tilts =
+        forward(set, base, parameters, engines_of(set, base, engine));
     if (set.pixels)
       models.push_back(
-          std::make_shared<CbedModel>(std::make_shared<EngineCurves>(model), set.pixels));
+          std::make_shared<CbedModel>(std::make_shared<EngineCurves>(tilts.front()), set.pixels));
     else
-      models.push_back(std::make_shared<ForwardModel>(model));
+      models.push_back(series_of(tilts));
   }
   return joint(models, false);
 }
@@ -354,7 +392,8 @@ std::vector<std::string> FitData::summary() const {
     const Set& set = sets_[k];
     char text[200];
     std::string line = sets_.size() > 1 ? "set " + std::to_string(k + 1) + ": " : "data: ";
-    line += std::to_string(set.disks.size()) + " disks";
+    line += std::to_string(set.beams.size()) + " disks";
+    if (set.tilts.size() > 1) line += " at " + std::to_string(set.tilts.size()) + " tilts";
     if (set.pixels) {
       std::snprintf(text, sizeof text,
                     ", %zu pixels in them (%zu left out where disks overlap), interpolated between "

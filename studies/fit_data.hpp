@@ -51,16 +51,22 @@ class FitData {
     std::size_t directions = 1;               // of it
     double dose = 1;
     DiskScan scan;
-    std::vector<Hkl> disks;
-    std::shared_ptr<const Engine> engine;
-    std::shared_ptr<const DiskPixels> pixels;  // null: integrated disks
-    double radius = 0;                         // of their template, rad
+    std::vector<Hkl> disks;                              // of every tilt behind each other
+    std::vector<Hkl> beams;                              // of one tilt
+    std::vector<Vec2> tilts = {Vec2::Zero()};            // of a series, rad
+    std::vector<std::shared_ptr<const Engine>> engines;  // per tilt
+    std::shared_ptr<const DiskPixels> pixels;            // null: integrated disks
+    double radius = 0;                                   // of their template, rad
     InterpolationDegree interpolation;
   };
 
-  State state_of(const Set& set, const State& base) const;
-  ForwardModel forward(const Set& set, const State& base, const std::vector<Parameter>& parameters,
-                       std::shared_ptr<const Engine> engine) const;
+  State state_of(const Set& set, const State& base, std::size_t tilt = 0) const;
+  /// One per tilt of a set.
+  std::vector<std::shared_ptr<const Engine>> engines_of(const Set& set, const State& base,
+                                                        const EngineOptions& options) const;
+  std::vector<ForwardModel> forward(
+      const Set& set, const State& base, const std::vector<Parameter>& parameters,
+      const std::vector<std::shared_ptr<const Engine>>& engines) const;
   std::shared_ptr<const DiskModel> joint(
       const std::vector<std::shared_ptr<const DiskModel>>& models, bool coarse) const;
   void read_pixels(Set& set, const State& base, const std::vector<Parameter>& parameters);

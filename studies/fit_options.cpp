@@ -79,6 +79,9 @@ void check_data(const FitStudy& study, Problems& problems) {
                    "has " + std::to_string(offsets) + " elements; needed: " +
                        std::to_string(layers) + ", one for every layer (0 where it is the same)");
     if (!set.pixels) continue;
+    if (set.tilts_mrad)
+      problems.add(path + ".tilts_mrad",
+                   "is for integrated disks; with pixels, give every tilt as a set of its own");
     if (set.pixels->probe && set.pixels->edge_mrad > 0)
       problems.add(path + ".pixels.edge_mrad", "has no effect beside an image of the probe");
     if (!set.pixels->probe && !(set.semiangle_mrad.value_or(study.beam.semiangle_mrad) > 0))

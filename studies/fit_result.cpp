@@ -185,6 +185,13 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<DiskD
     for (std::size_t i = 0; i < scan.disks(); ++i) set.values[i] = scan.set[i] + 1;
     result.array("set", set, "", {disk_axis(scan)}, "of data, from 1", Stored::int32);
   }
+  if (!scan.tilt_mrad.empty()) {
+    Array tilt({scan.disks(), 2});
+    for (std::size_t i = 0; i < scan.disks(); ++i)
+      for (std::size_t axis = 0; axis < 2; ++axis) tilt(i, axis) = scan.tilt_mrad[i][long(axis)];
+    result.array("tilt_mrad", tilt, "mrad", {disk_axis(scan), index_axis("axis", 2)},
+                 "known tilt against the fitted one");
+  }
   if (std::any_of(scan.pixels.begin(), scan.pixels.end(),
                   [](const auto& p) { return p.row >= 0; })) {
     Array pixel({scan.disks(), 2});

@@ -98,6 +98,37 @@ class Data(unittest.TestCase):
         wrong = self.fit(sets.replace("[2, -1.5]", "[-2, 1.5]"), lines)
         self.assertGreater(np.median(wrong["chi2"]), 20 * np.median(both["chi2"]))
 
+    def test_a_tilt_series_is_one_set_per_tilt(self):
+        tilts, series = self.random.uniform(-2, 2, (2, 2)), np.array([[0.5, -3], [4, 2], [-3, 1]])
+        parts = [self.patterns(tilts + offset) for offset in series]
+        hkl = parts[0][1]
+        counts = np.stack([self.random.poisson(1e5 * p[0]) for p in parts], axis=1).astype(float)
+        counts[0, 1, 3] = np.nan
+        self.write("series.h5", tilts, counts, hkl, angles=series)
+        found = self.fit("{file: series.h5, truth: truth, dose: 1.0e+5, tilts_mrad: angles}", ["scale: fixed"])
+        self.check_tilts(found, tilts)
+        for k in range(3):
+            self.write(f"{k}.h5", tilts, counts[:, k], hkl)
+        sets = ", ".join(f"{{file: {k}.h5, dose: 1.0e+5, tilt_offset_mrad: [{x}, {y}]}}" for k, (x, y) in enumerate(series))
+        listed = self.fit(f"[{sets}]", ["scale: fixed"])
+        for key in "parameters/beam_tilt_mrad.x", "errors/beam_tilt_mrad.y", "chi2", "fitted", "hkl":
+            np.testing.assert_array_equal(found[key], listed[key], err_msg=key)
+        np.testing.assert_array_equal(found["tilt_mrad"], np.repeat(series, len(hkl), axis=0))
+        # one position, its scale common to the series
+        self.write("one.h5", tilts[:1], counts[1], hkl, angles=series)
+        with h5py.File(self.folder / "one.h5", "a") as file:
+            del file["truth"]
+        one = self.fit("{file: one.h5, dose: 1.0e+5, tilts_mrad: angles}", [])
+        self.assertEqual(one["parameters/beam_tilt_mrad.x"].shape, (1,))
+        self.assertLess(abs(one["parameters/beam_tilt_mrad.x"][0] - tilts[1, 0]), 4.5 * one["errors/beam_tilt_mrad.x"][0])
+        self.assertNotIn("scale.set2", " ".join(one))
+        # wrong: as many tilts as there are none
+        self.write("few.h5", tilts, counts[:, :2], hkl, angles=series)
+        said = self.fit("{file: few.h5, tilts_mrad: angles}", [], status=3)
+        self.assertRegex(said, r"few.h5: intensity: has the shape \(2, 2, \d+\); needed: .*\(tilt, disk\) with 3 tilts and")
+        said = self.fit("{file: few.h5, tilts_mrad: hkl}", [], status=3)
+        self.assertRegex(said, r"hkl: has the shape \(\d+, 3\); needed: \(tilt, 2\)")
+
     def test_another_thickness_and_energy(self):
         tilts = self.random.uniform(-2, 2, (4, 2))
         first, hkl = self.patterns(tilts)
