@@ -11,12 +11,14 @@ namespace pendel {
 
 struct SurrogateOptions {
   /// Largest error allowed: R1 = Σ|ΔI|/ΣI over the disks.
-  double tolerance = 0.01;
+  double tolerance = 0.005;
   int most_nodes = 24;  ///< per parameter; more are needed: Error
   int certificate_points = 16;
 };
 
-/// What the surrogate costs and how far it is from the forward model at random points of the box.
+/// What the surrogate costs and how far it is from the forward model at random points of the box
+/// (where it averages over the aperture itself: from the model with an aperture of two degrees
+/// more).
 struct SurrogateCertificate {
   std::vector<int> nodes;  ///< per parameter
   int points = 0;          ///< of the certificate

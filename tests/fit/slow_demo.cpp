@@ -1,5 +1,7 @@
 // Whole fits against independent multislice simulations (data/scans): the vortex scan of the
-// demonstration and sixty trilayers with seven free parameters.
+// demonstration and sixty trilayers with seven free parameters. Targets: without noise 0.05 mrad
+// and 0.015 of the polarization, with counting noise 1.3 times the Cramér-Rao limit, in every
+// parameter.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <ctime>
@@ -55,9 +57,22 @@ void report(const std::string& what, const Comparison& c, int n) {
   BOOST_TEST_MESSAGE(line);
 }
 
-void check_rms(const Comparison& c, int n) {
-  const double target[7] = {0.05, 0.05, 0.02, 0.02, 1, 1, 1};
+void check_noise_free(const Comparison& c, int n) {
+  // mrad, amplitude, Å; of the thickness half of what counting leaves
+  const double target[7] = {0.05, 0.05, 0.015, 0.015, 0.12, 0.12, 0.12};
   for (int k = 0; k < n; ++k) BOOST_TEST(c.rms[k] <= target[k]);
+}
+
+void check_counts(const Comparison& c, int n) {
+  for (int k = 0; k < n; ++k) BOOST_TEST(c.rms[k] <= 1.3 * c.limit[k]);
+}
+
+/// Slices of 2 Å leave 0.2 Å of thickness, as much as counting does. These hold a third of the
+/// distance of atomic planes each, which lie in their middle, and leave 0.05 to 0.1 Å.
+SplitStepOptions thin_slices() {
+  SplitStepOptions options;
+  options.slice_A = 0.66;
+  return options;
 }
 
 }  // namespace
@@ -66,30 +81,33 @@ BOOST_AUTO_TEST_CASE(vortex_scan) {
   const DemoStack stack;
   const DemoScan scan("sto_pto_vortex.h5");
   const double start = cpu_seconds();
-  const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
+  const ForwardModel exact(stack.state, stack.engine(scan.hkl, thin_slices()), scan.hkl,
                            stack.parameters(5, 1.2, {0}, 2 * 3.905), 1.75e-3, 3);
   const Surrogate surrogate(exact, {});
   const StartTable table(surrogate, 2000);
+  BOOST_TEST_MESSAGE("CPU for the surrogate and the starts: " << cpu_seconds() - start << " s, "
+                                                              << surrogate.certificate().terms
+                                                              << " terms");
   FitOptions options;
   options.nuisance.background_upper = 20;
+  const double built = cpu_seconds();
   const auto clean = fit_scan(surrogate, table, scan.expected, options);
-  const double per_position = (cpu_seconds() - start) / double(scan.expected.size());
-  BOOST_TEST_MESSAGE("CPU per position, surrogate and start search included: " << 1e3 * per_position
-                                                                               << " ms");
+  BOOST_TEST_MESSAGE("CPU per position: "
+                     << 1e3 * (cpu_seconds() - built) / double(scan.expected.size()) << " ms");
   const Comparison noise_free = compare(clean, scan.truth, 5);
   report("noise-free", noise_free, 5);
   BOOST_TEST(noise_free.true_basin >= 0.99);
-  check_rms(noise_free, 5);
+  check_noise_free(noise_free, 5);
 
   const auto noisy = fit_scan(surrogate, table, scan.counts, options);
   const Comparison counted = compare(noisy, scan.truth, 5);
   report("counts", counted, 5);
   BOOST_TEST(counted.true_basin >= 0.99);
-  for (int k = 0; k < 5; ++k) BOOST_TEST(counted.rms[k] <= 1.5 * counted.limit[k]);
+  check_counts(counted, 5);
   // Residuals of the truth, normalised by the error bars, spread as a standard normal would. Error
   // bars hold the model's own error: what slices an eighth as thick would change.
   SplitStepOptions fine;
-  fine.slice_A = 0.25;
+  fine.slice_A = thin_slices().slice_A / 8;
   const ForwardModel finer(stack.state, stack.engine(scan.hkl, fine), scan.hkl, exact.parameters(),
                            1.75e-3, 3);
   Eigen::VectorXd systematic = Eigen::VectorXd::Zero(7);
@@ -132,17 +150,27 @@ BOOST_AUTO_TEST_CASE(shared_thicknesses_from_a_wrong_start) {
 BOOST_AUTO_TEST_CASE(sixty_trilayers_with_seven_free_parameters) {
   const DemoStack stack;
   const DemoScan scan("sto_pto_trilayers.h5");
-  // 11.5 to 20.5 cells, |tilt| <= 9 mrad, |rho| <= 1.3: what is known are the ranges.
-  const ForwardModel exact(stack.state, stack.engine(scan.hkl, {}), scan.hkl,
-                           stack.parameters(9, 1.3, {0, 1, 2}, 4.5 * 3.905), 1.75e-3, 3);
-  const StartTable table(exact, 2000);
+  // 11.5 to 20.5 cells, |tilt| <= 9 mrad, |rho| <= 1.3: what is known are the ranges. Slices of 2 Å
+  // search, thin ones correct what they find.
+  const std::vector<Parameter> parameters = stack.parameters(9, 1.3, {0, 1, 2}, 4.5 * 3.905);
+  const ForwardModel searched(stack.state, stack.engine(scan.hkl, {}), scan.hkl, parameters,
+                              1.75e-3, 3),
+      exact(stack.state, stack.engine(scan.hkl, thin_slices()), scan.hkl, parameters, 1.75e-3, 3);
+  const StartTable table(searched, 2000);
   FitOptions options;
   options.nuisance.background_upper = 20;
+  options.corrections = 1;
   const double start = cpu_seconds();
-  const auto fits = fit_scan(exact, table, scan.expected, options);
+  const auto fits = fit_scan(searched, table, scan.expected, options, {}, &exact);
   BOOST_TEST_MESSAGE("CPU per trilayer: " << (cpu_seconds() - start) / double(fits.size()) << " s");
-  const Comparison comparison = compare(fits, scan.truth, 7);
-  report("trilayers", comparison, 7);
-  BOOST_TEST(comparison.true_basin >= 0.9);
-  check_rms(comparison, 7);
+  const Comparison noise_free = compare(fits, scan.truth, 7);
+  report("noise-free", noise_free, 7);
+  BOOST_TEST(noise_free.true_basin == 1);
+  check_noise_free(noise_free, 7);
+
+  const auto noisy = fit_scan(searched, table, scan.counts, options, {}, &exact);
+  const Comparison counted = compare(noisy, scan.truth, 7);
+  report("counts", counted, 7);
+  BOOST_TEST(counted.true_basin == 1);
+  check_counts(counted, 7);
 }

@@ -125,6 +125,6 @@ BOOST_AUTO_TEST_CASE(truths_of_188_A) {
 }
 
 BOOST_AUTO_TEST_CASE(truths_of_300_A) {
-  const Recovery found = recover(26 * 3.905, 24 * 4.0, 2, 1, 0.01, 300, 2);
+  const Recovery found = recover(26 * 3.905, 24 * 4.0, 2, 1, 0.005, 300, 2);
   BOOST_TEST(found.true_basin >= 0.99);
 }
