@@ -105,6 +105,12 @@ long file_type(Stored stored) {
       return H5T_STD_U16LE;
     case Stored::uint32:
       return H5T_STD_U32LE;
+    case Stored::uint8:
+      return H5T_STD_U8LE;
+    case Stored::int8:
+      return H5T_STD_I8LE;
+    case Stored::int16:
+      return H5T_STD_I16LE;
   }
   return -1;
 }
@@ -121,7 +127,10 @@ InputFile::InputFile(const std::string& path) : path_(path) {
   if (file_ < 0) fail(path, "", "this HDF5 file is truncated or damaged");
 }
 
-InputFile::~InputFile() { H5Fclose(file_); }
+InputFile::~InputFile() {
+  if (part_ >= 0) H5Dclose(part_);
+  H5Fclose(file_);
+}
 
 bool InputFile::has(const std::string& name) const {
   // every part of the way must exist, or the library fails instead of answering
@@ -211,15 +220,130 @@ Block InputFile::block(const std::string& name) const {
   if (!dataset.good()) fail(path_, name, "this is not a dataset");
   const Handle type(H5Dget_type(dataset), H5Tclose);
   const Handle space(H5Dget_space(dataset), H5Sclose);
-  const haddr_t offset = H5Dget_offset(dataset);
-  if (offset == HADDR_UNDEF) fail(path_, name, "is not stored in one piece");
-  return {offset, shape_of(space), H5Tget_size(type)};
+  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  Block block;
+  block.shape = shape_of(space);
+  block.type = type_name(type);
+  block.number_bytes = H5Tget_size(type);
+  block.big_endian = H5Tget_order(type) == H5T_ORDER_BE;
+  // parts of other files, or in one of their own, are none of this one
+  if (H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0)
+    if (const haddr_t offset = H5Dget_offset(dataset); offset != HADDR_UNDEF) block.offset = offset;
+  return block;
+}
+
+namespace {
+
+hid_t native_type(Native native) {
+  switch (native) {
+    case Native::uint8:
+      return H5T_NATIVE_UINT8;
+    case Native::int8:
+      return H5T_NATIVE_INT8;
+    case Native::uint16:
+      return H5T_NATIVE_UINT16;
+    case Native::int16:
+      return H5T_NATIVE_INT16;
+    case Native::uint32:
+      return H5T_NATIVE_UINT32;
+    case Native::int32:
+      return H5T_NATIVE_INT32;
+    case Native::float32:
+      return H5T_NATIVE_FLOAT;
+    case Native::float64:
+      return H5T_NATIVE_DOUBLE;
+  }
+  return -1;
+}
+
+// ": it is compressed by filter 32008 (bitshuffle ...), which ..."; empty if all filters are there.
+std::string missing_filter(hid_t dataset) {
+  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
+    unsigned flags = 0, config = 0;
+    std::size_t values = 0;
+    char name[80] = "";
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, unsigned(i), &flags, &values, nullptr, sizeof name, name, &config);
+    if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
+      return ": it is compressed by filter " + std::to_string(filter) + " (" + name +
+             "), which this machine's HDF5 library lacks; install that plugin, and set "
+             "HDF5_PLUGIN_PATH to its folder";
+  }
+  return "";
+}
+
+}  // namespace
+
+// Kept for the next part, with room for a row of large chunks.
+long InputFile::opened(const std::string& name) const {
+  if (part_ >= 0 && part_name_ == name) return part_;
+  if (part_ >= 0) H5Dclose(part_);
+  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+  H5Pset_chunk_cache(access, 12421, std::size_t(64) << 20, H5D_CHUNK_CACHE_W0_DEFAULT);
+  part_ = H5Dopen2(file_, name.c_str(), access);
+  part_name_ = name;
+  if (part_ < 0) fail(path_, name, "this is not a dataset");
+  return part_;
+}
+
+void InputFile::read_part(const std::string& name, const std::vector<std::size_t>& start,
+                          const std::vector<std::size_t>& count, Native native,
+                          void* values) const {
+  const hid_t dataset = opened(name);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const std::vector<hsize_t> first(start.begin(), start.end()), length(count.begin(), count.end());
+  const Handle memory(H5Screate_simple(int(length.size()), length.data(), nullptr), H5Sclose);
+  if (H5Sselect_hyperslab(space, H5S_SELECT_SET, first.data(), nullptr, length.data(), nullptr) <
+          0 ||
+      H5Dread(dataset, native_type(native), memory, space, H5P_DEFAULT, values) < 0) {
+    const std::string filter = missing_filter(dataset);
+    fail(path_, name,
+         "cannot be read" + (filter.empty() ? ": the file is truncated or damaged" : filter));
+  }
 }
 
 std::string InputFile::attribute(const std::string& object, const std::string& name) const {
   if (!has(object)) return "";
   const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
   return attribute_text(opened, name);
+}
+
+std::optional<double> InputFile::number_attribute(const std::string& object,
+                                                  const std::string& name) const {
+  if (!has(object)) return std::nullopt;
+  const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
+  if (H5Aexists(opened, name.c_str()) <= 0) return std::nullopt;
+  const Handle attribute(H5Aopen(opened, name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute), H5Tclose);
+  const Handle space(H5Aget_space(attribute), H5Sclose);
+  const H5T_class_t kind = H5Tget_class(type);
+  double value = 0;
+  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0)
+    return std::nullopt;
+  return value;
+}
+
+std::vector<Member> InputFile::members(const std::string& group) const {
+  std::vector<Member> result;
+  const auto visit = [](hid_t parent, const char* name, const H5L_info_t* info,
+                        void* data) -> herr_t {
+    Member member{name, ""};
+    if (info->type == H5L_TYPE_EXTERNAL) {
+      std::vector<char> link(info->u.val_size + 1);
+      unsigned flags = 0;
+      const char *file = nullptr, *object = nullptr;
+      if (H5Lget_val(parent, name, link.data(), link.size(), H5P_DEFAULT) >= 0 &&
+          H5Lunpack_elink_val(link.data(), info->u.val_size, &flags, &file, &object) >= 0)
+        member.external_file = file;
+    }
+    static_cast<std::vector<Member>*>(data)->push_back(std::move(member));
+    return 0;
+  };
+  const Handle opened(H5Gopen2(file_, group.c_str(), H5P_DEFAULT), H5Gclose);
+  if (opened.good()) H5Literate(opened, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &result);
+  return result;
 }
 
 std::vector<Item> InputFile::items(const std::string& group) const {
@@ -338,12 +462,33 @@ void OutputFile::attribute(const std::string& object, const std::string& name,
   must(attribute.good() && H5Awrite(attribute, type, &text) >= 0, object + " " + name);
 }
 
-void OutputFile::attribute(const std::string& object, const std::string& name, long value) {
-  const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
+namespace {
+
+void scalar_attribute(hid_t file, const std::string& object, const std::string& name, hid_t stored,
+                      hid_t memory, const void* value) {
+  const Handle opened(H5Oopen(file, object.c_str(), H5P_DEFAULT), H5Oclose);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle attribute(
-      H5Acreate2(opened, name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  must(attribute.good() && H5Awrite(attribute, H5T_NATIVE_LONG, &value) >= 0, object + " " + name);
+  const Handle attribute(H5Acreate2(opened, name.c_str(), stored, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
+  must(attribute.good() && H5Awrite(attribute, memory, value) >= 0, object + " " + name);
+}
+
+}  // namespace
+
+void OutputFile::attribute(const std::string& object, const std::string& name, long value) {
+  scalar_attribute(file_, object, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
+}
+
+void OutputFile::real_attribute(const std::string& object, const std::string& name, double value) {
+  scalar_attribute(file_, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+void OutputFile::flag(const std::string& object, const std::string& name, bool value) {
+  const Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
+  const std::int8_t no = 0, yes = 1;
+  H5Tenum_insert(type, "FALSE", &no);
+  H5Tenum_insert(type, "TRUE", &yes);
+  scalar_attribute(file_, object, name, type, type, value ? &yes : &no);
 }
 
 void OutputFile::save(const std::string& path) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,20 @@ struct Item {
   std::string units;  ///< attribute `units`, empty without
 };
 
-/// Numbers that lie in one piece of a file.
+/// A dataset of numbers as it lies in a file.
 struct Block {
-  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> offset;  ///< if it is in one piece, neither cut nor compressed
   std::vector<std::size_t> shape;
+  std::string type;  ///< as of Item
   std::size_t number_bytes = 0;
+  bool big_endian = false;
 };
+/// One name in a group; of a link to another file, that file.
+struct Member {
+  std::string name, external_file;
+};
+/// Numbers in memory.
+enum class Native { uint8, int8, uint16, int16, uint32, int32, float32, float64 };
 
 class InputFile {
  public:
@@ -42,16 +51,29 @@ class InputFile {
   std::vector<std::size_t> shape(const std::string& name) const;
   Array read_part(const std::string& name, std::size_t first, std::size_t count) const;
   std::string read_text(const std::string& name) const;
-  /// Where a dataset is in the file. Error (input) if there is none or it is in several pieces.
+  /// Error (input) if there is no such dataset.
   Block block(const std::string& name) const;
+  /// The rectangle of `count` from `start`, of any type of numbers, as `native`. Error (input) if
+  /// it cannot be read; a compression that this machine's library lacks is named. One thread at a
+  /// time may be in the library.
+  void read_part(const std::string& name, const std::vector<std::size_t>& start,
+                 const std::vector<std::size_t>& count, Native native, void* values) const;
   /// Text attribute of an object; empty if there is none.
   std::string attribute(const std::string& object, const std::string& name) const;
+  /// Number of an attribute of one element.
+  std::optional<double> number_attribute(const std::string& object, const std::string& name) const;
+  /// Names in a group, links to other files too, whether these are there or not.
+  std::vector<Member> members(const std::string& group) const;
   /// Every group and dataset below a group, in the order of names.
   std::vector<Item> items(const std::string& group = "/") const;
 
  private:
+  long opened(const std::string& name) const;
+
   std::string path_;
   long file_;
+  mutable std::string part_name_;  // dataset of the last read_part, kept open: what it has
+  mutable long part_ = -1;         // decompressed serves the next
 };
 
 /// For a program, before anything else of HDF5: at its end the library is left as it is. A file
@@ -59,7 +81,7 @@ class InputFile {
 void no_cleanup_at_exit();
 
 /// How numbers are stored.
-enum class Stored { float64, float32, int32, int64, uint16, uint32 };
+enum class Stored { float64, float32, int32, int64, uint16, uint32, uint8, int8, int16 };
 /// The library's identifier of it.
 long file_type(Stored stored);
 
@@ -79,6 +101,10 @@ class OutputFile {
   void write_text(const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, long value);
+  /// Of 64 bits.
+  void real_attribute(const std::string& object, const std::string& name, double value);
+  /// As h5py stores truth values.
+  void flag(const std::string& object, const std::string& name, bool value);
 
   /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing
   /// of it is left behind then.

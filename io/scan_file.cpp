@@ -112,6 +112,12 @@ void convert(Stored stored, const Real* values, std::size_t count, char* out) {
       return convert<std::uint16_t>(values, count, out);
     case Stored::uint32:
       return convert<std::uint32_t>(values, count, out);
+    case Stored::uint8:
+      return convert<std::uint8_t>(values, count, out);
+    case Stored::int8:
+      return convert<std::int8_t>(values, count, out);
+    case Stored::int16:
+      return convert<std::int16_t>(values, count, out);
   }
 }
 
@@ -380,12 +386,16 @@ void ScanWriter::put_together() const {
       partial(path_), layout_, [&](std::size_t position) { return chunks(position); }, kept);
 }
 
-void ScanWriter::finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes,
-                        const std::string& units, const std::string& note) {
+void ScanWriter::require_all() const {
   if (finished() != layout_.positions())
     throw Error(ErrorKind::numerical, path_ + ": only " + std::to_string(finished()) + " of " +
                                           std::to_string(layout_.positions()) +
                                           " patterns are there");
+}
+
+void ScanWriter::finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes,
+                        const std::string& units, const std::string& note) {
+  require_all();
   for (const std::string& cube : layout_.cubes)
     rest.datacube(cube, {axes.begin(), axes.end()}, note);
   // py4DSTEM's names of units, its origin in pixels; one step for both directions
@@ -406,6 +416,12 @@ void ScanWriter::finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes,
                  {"qy0", -axes[3].values[0] / step(axes[3])},
                  {"_root_treepath", std::string()}},
                 "Calibration");
+  finish(rest.file(), rest.root(), units);
+}
+
+void ScanWriter::finish(const hdf5::OutputFile& rest, const std::string& root,
+                        const std::string& units) {
+  require_all();
   const std::string name = partial(path_);
   if (layout_.deflate > 0) {
     put_together();
@@ -413,7 +429,7 @@ void ScanWriter::finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes,
     fail(name, std::string("cannot be written: ") + std::strerror(errno));
   }
   check_room(name, 2 * hdf5::size_of(rest) + 1e6, kept);
-  hdf5::add_rest(name, layout_, rest, units, kept);
+  hdf5::add_rest(name, layout_, rest, root, units, kept);
   const int file = ::open(name.c_str(), O_RDWR | O_CLOEXEC);
   const bool good =
       file >= 0 && ::fsync(file) == 0 && std::rename(name.c_str(), path_.c_str()) == 0;

@@ -59,6 +59,8 @@ class ScanWriter {
   /// finished is kept.
   void finish(EmdWriter& rest, const std::array<EmdAxis, 4>& axes, const std::string& units,
               const std::string& note);
+  /// The same for a file of another layout: its group `root`, with a group for every cube.
+  void finish(const hdf5::OutputFile& rest, const std::string& root, const std::string& units);
 
  private:
   struct Place {  // of a finished position
@@ -79,6 +81,7 @@ class ScanWriter {
   void check_patterns();
   std::vector<std::string> chunks(std::size_t position) const;
   void put_together() const;
+  void require_all() const;
 
   std::string path_, fingerprint_;
   ScanFileLayout layout_;

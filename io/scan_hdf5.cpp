@@ -139,18 +139,17 @@ void make_compressed(const std::string& path, const ScanFileLayout& layout,
     fail(path, "cannot be written: the disk is full, or the file too large" + kept);
 }
 
-void add_rest(const std::string& path, const ScanFileLayout& layout, const EmdWriter& rest,
-              const std::string& units, const std::string& kept) {
+void add_rest(const std::string& path, const ScanFileLayout& layout, const OutputFile& rest,
+              const std::string& root, const std::string& units, const std::string& kept) {
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, file_access()), H5Fclose);
   if (!file.good()) fail(path, "cannot be opened again" + kept);
-  bool good = H5Ocopy(rest.file().id(), rest.root().c_str(), file, rest.root().c_str(), H5P_DEFAULT,
-                      H5P_DEFAULT) >= 0;
+  bool good = H5Ocopy(rest.id(), root.c_str(), file, root.c_str(), H5P_DEFAULT, H5P_DEFAULT) >= 0;
   const Handle text(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(text, H5T_VARIABLE);
   H5Tset_cset(text, H5T_CSET_UTF8);
   const Handle scalar(H5Screate(H5S_SCALAR), H5Sclose);
   for (const std::string& cube : layout.cubes) {
-    const std::string place = rest.root() + "/" + cube + "/data";
+    const std::string place = root + "/" + cube + "/data";
     good = good && H5Lmove(file, cube.c_str(), file, place.c_str(), H5P_DEFAULT, H5P_DEFAULT) >= 0;
     if (!good) break;
     const Handle data(H5Dopen2(file, place.c_str(), H5P_DEFAULT), H5Dclose);
@@ -159,13 +158,13 @@ void add_rest(const std::string& path, const ScanFileLayout& layout, const EmdWr
     const char* value = units.c_str();
     good = H5Awrite(attribute, text, &value) >= 0;
   }
-  good = good && copy_attributes(rest.file().id(), file);
+  good = good && copy_attributes(rest.id(), file);
   if (!file.close() || !good) fail(path, "cannot be completed" + kept);
 }
 
-double size_of(const EmdWriter& rest) {
+double size_of(const OutputFile& rest) {
   hsize_t size = 0;
-  H5Fget_filesize(rest.file().id(), &size);
+  H5Fget_filesize(rest.id(), &size);
   return double(size);
 }
 

@@ -24,10 +24,11 @@ void make_compressed(const std::string& path, const ScanFileLayout& layout,
                      const std::function<std::vector<std::string>(std::size_t position)>& chunks,
                      const std::string& kept);
 
-/// Copies everything of `rest` into the file, the datasets into their groups.
-void add_rest(const std::string& path, const ScanFileLayout& layout, const EmdWriter& rest,
-              const std::string& units, const std::string& kept);
+/// Copies the group `root` of `rest` and the attributes of its file, and moves the datasets into
+/// the groups root/NAME.
+void add_rest(const std::string& path, const ScanFileLayout& layout, const OutputFile& rest,
+              const std::string& root, const std::string& units, const std::string& kept);
 /// How many bytes that is, about.
-double size_of(const EmdWriter& rest);
+double size_of(const OutputFile& rest);
 
 }  // namespace pendel::hdf5

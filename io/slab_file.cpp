@@ -96,7 +96,8 @@ SlabFile::SlabFile(const std::string& path, const std::string& dataset, std::siz
   if (block.shape.size() < slab_axes)
     fail(path, dataset + ": has " + std::to_string(block.shape.size()) + " axes; at least " +
                    std::to_string(slab_axes) + " are needed");
-  offset_ = block.offset;
+  if (!block.offset) fail(path, dataset + ": is not stored in one piece");
+  offset_ = *block.offset;
   measure(block.shape, slab_axes, block.number_bytes);
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) fail(path, std::string("cannot be read: ") + std::strerror(errno));

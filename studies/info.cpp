@@ -1,4 +1,4 @@
-// `pendel info`: what is in an HDF5 file, a CIF or a study.
+// `pendel info`: what is in a scan, an HDF5 file, a CIF or a study; `pendel convert`.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -7,7 +7,10 @@
 
 #include "cif/read.hpp"
 #include "core/error.hpp"
+#include "core/progress.hpp"
 #include "io/emd.hpp"
+#include "scan/write.hpp"
+#include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
 
 namespace pendel {
@@ -106,7 +109,45 @@ std::string cif_info(const std::string& path) {
   return text;
 }
 
+std::string with_unit(const std::array<double, 2>& steps, const std::string& units) {
+  if (!std::isfinite(steps[0]) && !std::isfinite(steps[1])) return "unknown";
+  return std::abs(steps[0] - steps[1]) <= 1e-9 * std::abs(steps[0])
+             ? formatted("%.6g %s", steps[0], units.c_str())
+             : formatted("%.6g x %.6g %s", steps[0], steps[1], units.c_str());
+}
+
+std::string scan_info(const Recording& scan) {
+  const Frames& frames = *scan.frames;
+  std::string text =
+      scan.path + ": " + scan.format + (scan.dataset.empty() ? "" : ", " + scan.dataset) + "\n";
+  text += formatted("  scan      %zu x %zu positions (rows x columns), step %s\n", scan.rows,
+                    scan.columns, with_unit(scan.scale.scan_step_A, "Å").c_str());
+  text += formatted("  patterns  %zu x %zu pixels, %s, pixel %s\n", frames.q_rows(),
+                    frames.q_columns(), name_of(frames.number()).c_str(),
+                    with_unit(scan.scale.q_pixel, scan.scale.q_units).c_str());
+  if (std::isfinite(scan.energy_keV)) text += formatted("  energy    %.6g keV\n", scan.energy_keV);
+  for (const auto& [key, value] : scan.properties) text += "  " + key + ": " + value + "\n";
+  for (const std::string& note : scan.notes) text += "  note: " + note + "\n";
+  return text;
+}
+
 }  // namespace
+
+void convert(const ConvertArguments& arguments) {
+  OpenOptions options;
+  options.dataset = arguments.dataset;
+  if (!arguments.scan_shape.empty())
+    options.scan_shape = {{arguments.scan_shape.at(0), arguments.scan_shape.at(1)}};
+  const Recording scan = open_recording(arguments.from, options);
+  if (!arguments.quiet) std::fputs(scan_info(scan).c_str(), stdout);
+  Progress progress("convert", long(scan.recorded()), arguments.quiet);
+  std::size_t before = 0;
+  write_recording(scan, arguments.to, [&](std::size_t done) {
+    stop_if_interrupted("interrupted; nothing is written");
+    progress.advance(long(done - before));
+    before = done;
+  });
+}
 
 void info(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -116,6 +157,10 @@ void info(const std::string& path) {
   file.read(start, sizeof start);
   if (std::string(start, 8) == "\x89HDF\r\n\x1a\n") {
     std::fputs(hdf5_info(path).c_str(), stdout);
+    try {
+      std::fputs(scan_info(open_recording(path)).c_str(), stdout);
+    } catch (const Error&) {  // most files hold no scan; convert says why
+    }
     return;
   }
   const std::string extension = std::filesystem::path(path).extension().string();
@@ -129,7 +174,7 @@ void info(const std::string& path) {
     check(arguments);
     return;
   }
-  throw Error(ErrorKind::input, path + ": is neither HDF5 nor a .cif or .yaml file");
+  std::fputs(scan_info(open_recording(path)).c_str(), stdout);
 }
 
 }  // namespace pendel

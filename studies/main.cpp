@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "io/hdf5.hpp"
 #include "io/provenance.hpp"
+#include "scan/recording.hpp"
 #include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
 
@@ -55,7 +56,23 @@ int run_command(int argc, char** argv) {
         ->check(CLI::IsMember(pendel::study_kinds()));
   CLI::App* schema = app.add_subcommand("schema", "print the JSON schema of studies, for editors");
   CLI::App* show = app.add_subcommand("info", "what is in a file");
-  show->add_option("file", file, "HDF5, CIF or YAML")->required();
+  show->add_option("file", file, "a scan of any format that Pendel reads, HDF5, CIF or YAML")
+      ->required();
+  pendel::ConvertArguments conversion;
+  CLI::App* convert = app.add_subcommand("convert", "a 4D-STEM scan to another format");
+  convert->footer(
+      "Reads: " + pendel::readable_formats() +
+      ".\nWrites: EMD 1.0 (.h5, .emd), HyperSpy (.hspy), NanoMEGAS (.blo), NumPy (.npy).");
+  convert->add_option("from", conversion.from, "file to read")->required();
+  convert->add_option("to", conversion.to, "file to write; its extension says the format")
+      ->required();
+  convert
+      ->add_option("--scan-shape", conversion.scan_shape,
+                   "rows and columns of the scan, where the file does not say them")
+      ->type_name("ROWS COLUMNS")
+      ->expected(2);
+  convert->add_option("--dataset", conversion.dataset, "of an HDF5 file with several scans");
+  convert->add_flag("-q,--quiet", conversion.quiet, "print nothing but errors");
   CLI::App* plot = app.add_subcommand("plot", "figures of a result: pendel plot RESULT.h5 -o DIR");
   plot->prefix_command()->allow_extras();
   plot->set_help_flag();
@@ -78,6 +95,7 @@ int run_command(int argc, char** argv) {
     std::fputs((kind.empty() ? pendel::all_keys() : pendel::study_keys(kind)).c_str(), stdout);
   if (*schema) std::fputs(pendel::study_schema().c_str(), stdout);
   if (*show) pendel::info(file);
+  if (*convert) pendel::convert(conversion);
   return *plot ? pendel::plot(plot->remaining()) : 0;
 }
 

@@ -29,8 +29,16 @@ std::string study_keys(const std::string& kind);
 std::string all_keys();
 std::string study_schema();
 
-/// Prints what is in a file that Pendel reads: HDF5, CIF or a study.
+/// Prints what is in a file that Pendel reads: a scan, HDF5, CIF or a study.
 void info(const std::string& path);
+
+struct ConvertArguments {
+  std::string from, to, dataset;
+  std::vector<std::size_t> scan_shape;  ///< rows, columns; empty: as the file says
+  bool quiet = false;
+};
+/// A scan from one format to another.
+void convert(const ConvertArguments& arguments);
 
 /// Runs python/pendel_plot with these arguments and returns its exit status.
 int plot(const std::vector<std::string>& arguments);

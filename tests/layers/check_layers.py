@@ -33,6 +33,7 @@ LIBRARIES = {
     "FFTW": (r"fftw3\.h$", ["core"]),
     "BLAS or LAPACK": (r"(cblas|lapacke)\.h$", ["core"]),
     "OpenMP": (r"omp\.h$", ["core"]),
+    "libtiff": (r"tiffio\.h$", ["scan"]),
     "HDF5": (r"(hdf5|H5\w+)\.h$", ["io"]),
     "Ceres": (r"(ceres|glog)/", ["fit/solve.cpp"]),
     "yaml-cpp": (r"yaml-cpp/", ["studies"]),

@@ -218,7 +218,7 @@ pattern: {{g_max_invA: 1.21}}
         self.assertIn("fit: 6 positions, 29 disks", self.run_pendel("info", "fit.yaml").stdout)
         self.assertFalse((self.folder / "fit.h5").exists())
         (self.folder / "fit.txt").write_text("x")
-        self.fails(3, "^fit.txt: is neither HDF5 nor", "info", "fit.txt")
+        self.fails(3, "^fit.txt: is of no format that Pendel knows", "info", "fit.txt")
 
     # --- what is wrong
 
