@@ -193,8 +193,7 @@ void emd_scale(Recording& recording, const InputFile& file, const std::string& n
   }
   const std::string energy = root + "/metadatabundle/source/energy_keV";  // of a converted scan
   if (file.has(energy)) recording.energy_keV = file.read(energy).values.at(0);
-  for (const char* name :
-       {"QR_rotation_degrees", "qx0_mean", "qy0_mean", "a", "b", "theta"})
+  for (const char* name : {"QR_rotation_degrees", "qx0_mean", "qy0_mean", "a", "b", "theta"})
     if (file.has(calibration + name)) {
       char value[32];
       std::snprintf(value, sizeof value, "%.6g", number(name));
