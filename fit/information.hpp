@@ -6,7 +6,8 @@
 namespace pendel {
 
 /// The mean counts of a pattern of `dose` electrons, `background` more in every disk: data without
-/// noise for what follows. Disks that are not recorded may be set to NaN.
+/// noise for what follows, of counts unless their noise is set to another. Disks that are not
+/// recorded may be set to NaN.
 DiskData expected_data(const DiskModel& model, const Eigen::VectorXd& values, double dose,
                        double background);
 

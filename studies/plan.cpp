@@ -169,9 +169,16 @@ PlanStudy PlanStudy::example(const std::string& data) {
 void PlanStudy::check(Problems& problems) const {
   planned_fit().check(problems);
   const NoiseOptions& noise = fit.noise;
-  if (noise.kind != Noise::poisson || noise.loss != Loss::squares || noise.model_error > 0 ||
-      noise.estimate_model_error)
-    problems.add("fit.noise", "a plan is for counts and nothing else: poisson");
+  if (noise.loss != Loss::squares)
+    problems.add("fit.noise.loss", "a plan predicts the errors of least squares: squares");
+  if (noise.estimate_model_error)
+    problems.add("fit.noise.estimate_model_error",
+                 "a plan has no data to estimate from; give "
+                 "model_error");
+  if (noise.kind == Noise::gaussian && !plan.variance)
+    problems.add("fit.noise", "gaussian noise of a plan needs plan.variance");
+  if (noise.kind != Noise::gaussian && plan.variance)
+    problems.add("plan.variance", "has no effect without fit.noise: gaussian");
   if (fit.background && fit.background->per_ring)
     problems.add("fit.background.per_ring", "a plan has one background level");
   if (plan.thickness_layer > int(specimen.layers.size()))
@@ -254,6 +261,7 @@ void PlanStudy::run(RunContext& context) const {
                         context.resume);
   for (const auto& [index, values] : checkpoint.rows()) rows[index].values = values;
   const FitOptions options = fit_options(fit);
+  const NoiseModel noise = noise_model(fit.noise);
   std::vector<Eigen::VectorXd> truths(rows.size());
   Progress progress("plan", long(rows.size()), context.quiet);
   for (std::size_t t = 0; t < thicknesses.size(); ++t) {
@@ -286,6 +294,13 @@ void PlanStudy::run(RunContext& context) const {
       const std::size_t i = missing[std::size_t(m)];
       const Eigen::VectorXd& truth = truths[i];
       Row& row = rows[i];
+      const auto measured = [&](const DiskModel& model, double electrons) {
+        DiskData data = expected_data(model, truth, noise.gain * electrons, plan.background);
+        data.noise = noise;
+        if (plan.variance)
+          data.variance = Eigen::VectorXd::Constant(data.intensity.size(), *plan.variance);
+        return data;
+      };
       for (std::size_t d = 0; d < plan.doses.size(); ++d)
         for (std::size_t s = 0; s < sets; ++s) {
           const long c = long(d * sets + s);
@@ -294,16 +309,13 @@ void PlanStudy::run(RunContext& context) const {
               if (g[j] > plan.g_max_invA[s] + 1e-9) data.intensity[long(j)] = nan;
             return data;
           };
-          const Eigen::VectorXd errors = predicted_errors(
-              *here.model,
-              recorded(expected_data(*here.model, truth, plan.doses[d], plan.background)), truth,
-              plan.background, options.nuisance);
+          const Eigen::VectorXd errors =
+              predicted_errors(*here.model, recorded(measured(*here.model, plan.doses[d])), truth,
+                               plan.background, options.nuisance);
           Confusable other{nan, Eigen::VectorXd::Constant(long(n), nan)};
           if (search)
-            other = nearest_confusable(
-                searched, *table,
-                recorded(expected_data(searched, truth, plan.doses[d], plan.background)), truth,
-                options);
+            other = nearest_confusable(searched, *table,
+                                       recorded(measured(searched, plan.doses[d])), truth, options);
           for (long k = 0; k < long(n); ++k) {
             row.error(c, k) = errors[k];
             row.confusable(c, k) = other.values[k];
@@ -311,9 +323,8 @@ void PlanStudy::run(RunContext& context) const {
           row.separation(c) = other.separation;
         }
       for (std::size_t e = 0; e < effects.size(); ++e) {
-        const Eigen::VectorXd shift = fitted_bias(
-            *here.model, expected_data(*others[e].model, truth, plan.doses.back(), plan.background),
-            truth, options);
+        const Eigen::VectorXd shift =
+            fitted_bias(*here.model, measured(*others[e].model, plan.doses.back()), truth, options);
         for (long k = 0; k < long(n); ++k) row.bias(long(e), k) = shift[k];
       }
       checkpoint.append(i, row.values);

@@ -11,6 +11,7 @@ struct PlanOptions {
   std::vector<double> doses{1e4, 1e5};
   std::vector<double> g_max_invA{1.2};
   double background = 0;
+  std::optional<double> variance;
   int thickness_layer = 1;
   std::vector<double> thicknesses_A;
   std::optional<ThicknessSeriesOptions> thickness_series;
@@ -26,7 +27,9 @@ struct PlanOptions {
   void describe(Visitor& v) {
     v("doses", doses, help("electrons per position").required().above(0));
     v("g_max_invA", g_max_invA, help("sets of disks: all up to each |g|").required().above(0));
-    v("background", background, help("counts in every disk besides").at_least(0));
+    v("background", background,
+      help("in every disk besides: counts, or with fit.noise.gain units of the data").at_least(0));
+    v("variance", variance, help("of every disk, for fit.noise: gaussian").above(0));
     v("thicknesses_A", thicknesses_A,
       help("thicknesses of one layer; empty: as in the specimen. Its fitted range moves along")
           .above(0));

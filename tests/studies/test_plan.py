@@ -45,29 +45,46 @@ class Plan(unittest.TestCase):
         self.addCleanup(file.close)
         return file["pendel"], done.stdout
 
-    def test_errors_are_the_scatter_of_fits_to_counts(self):
-        plan, _ = self.result("  tilts_mrad: [[1.5, -0.7]]\n", "plan.doses=[1.0e+6]",
-                              "plan.g_max_invA=[0.8]")
-        # the same state measured 400 times
+    def test_errors_are_the_scatter_of_noisy_fits(self):
+        # one state measured 400 times by every kind of detector
         (self.folder / "scan.yaml").write_text(command.PATTERN.replace("TILTS", "[[1.5, -0.7]]"))
         made = command.run("run", "scan.yaml", "--output", "pattern.h5", cwd=self.folder)
         self.assertEqual(made.returncode, 0, made.stderr)
         random = np.random.default_rng(5)
-        with h5py.File(self.folder / "pattern.h5") as file, \
-                h5py.File(self.folder / "scan.h5", "w") as scan:
+        with h5py.File(self.folder / "pattern.h5") as file:
             mean = 1e6 * file["pendel/intensity/data"][0, 0]
-            scan["intensity"] = random.poisson(mean, (400, len(mean))).astype(float)
-            scan["hkl"] = file["pendel/hkl/data"][()]
-        (self.folder / "fit.yaml").write_text(
-            command.FIT.replace(", truth: truth", "").replace("scan.h5", "scan.h5, dose: 1.0e+6"))
-        done = command.run("run", "fit.yaml", "--output", "fit.h5", cwd=self.folder)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        with h5py.File(self.folder / "fit.h5") as fit:
-            for axis in "xy":
-                fitted = fit[f"pendel/parameters/beam_tilt_mrad.{axis}/data"][()]
-                predicted = plan[f"errors/beam_tilt_mrad.{axis}/data"][()].item()
-                # 400 fits give a scatter to 3.5 %
-                self.assertLess(abs(fitted.std() / predicted - 1), 0.1)
+            hkl = file["pendel/hkl/data"][()]
+        shape = 400, len(mean)
+        cases = {  # noise: (data, data units per electron, keys of the plan and of the data)
+            "poisson": (random.poisson(mean, shape), 1, [], ""),
+            "{kind: detector, gain: 3, read_noise: 900}":
+                (3 * random.poisson(mean, shape) + random.normal(0, 900, shape), 3, [], ""),
+            "{kind: gaussian, model_error: 0.02}":
+                (mean + random.normal(0, np.sqrt(9e4 + (0.02 * mean)**2), shape), 1, ["plan.variance=9e4"],
+                 ", variance: variance")}
+        predicted = {}
+        for noise, (data, gain, of_plan, of_data) in cases.items():
+            plan, _ = self.result("  tilts_mrad: [[1.5, -0.7]]\n", "plan.doses=[1.0e+6]", "plan.g_max_invA=[0.8]",
+                                  f"fit.noise={noise}", *of_plan)
+            with h5py.File(self.folder / "scan.h5", "w") as scan:
+                scan["intensity"], scan["hkl"] = data.astype(float), hkl
+                scan["variance"] = np.full(shape, 9e4)
+            (self.folder / "fit.yaml").write_text(
+                command.FIT.replace(", truth: truth", of_data).replace("scan.h5", f"scan.h5, dose: {gain * 1e6}") +
+                f"  noise: {noise}\n")
+            done = command.run("run", "fit.yaml", "--output", "fit.h5", cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            predicted[noise] = plan["errors/beam_tilt_mrad.x/data"][()].item()
+            with h5py.File(self.folder / "fit.h5") as fit:
+                for axis in "xy":
+                    fitted = fit[f"pendel/parameters/beam_tilt_mrad.{axis}/data"][()]
+                    expected = plan[f"errors/beam_tilt_mrad.{axis}/data"][()].item()
+                    # 400 fits give a scatter to 3.5 %
+                    self.assertLess(abs(fitted.std() / expected - 1), 0.1, noise)
+            plan.file.close()
+        counts, *others = predicted.values()
+        for other in others:  # read noise and the model's error matter here
+            self.assertGreater(other, 1.3 * counts)
 
     def test_axes_dose_and_disks(self):
         plan, text = self.result("  tilt_line: {from_mrad: [0.5, 0], to_mrad: [3, 0], points: 3}\n"
@@ -122,7 +139,10 @@ class Plan(unittest.TestCase):
             ("", ["plan.g_max_invA=[3]"], "beams up to 2.5"),
             ("", ["plan.thickness_layer=2"], "allowed: 1 to 1"),
             ("  tilts_mrad: [[6, 0]]\n", [], "is not in the range that is fitted"),
-            ("", ["fit.noise=gaussian"], "a plan is for counts"),
+            ("", ["fit.noise=gaussian"], "needs plan.variance"),
+            ("  variance: 4\n", [], "has no effect without fit.noise: gaussian"),
+            ("", ["fit.noise={loss: huber}"], "errors of least squares"),
+            ("", ["fit.noise={estimate_model_error: true}"], "no data to estimate from"),
             ("  background: 4\n", [], "fit.background allows 0 to 0"),
             ("  bias: {wrong: [engine.absorbtion=none]}\n", [], "did you mean absorption"),
             ("  bias: {wrong: []}\n", [], "changes nothing"),
