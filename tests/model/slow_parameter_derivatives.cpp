@@ -1,8 +1,10 @@
-// Every kind of parameter for every engine: amplitudes and disk intensities against finite
-// differences.
+// Every kind of parameter for every engine: amplitudes, disk intensities and the pixels of
+// disks against finite differences.
 #include <boost/test/unit_test.hpp>
 
+#include "core/electron.hpp"
 #include "crystal/symmetry.hpp"
+#include "model/cbed_model.hpp"
 #include "tests/model/parameter_cases.hpp"
 
 using namespace pendel;
@@ -102,31 +104,38 @@ BOOST_AUTO_TEST_CASE(derivatives_of_amplitudes) {
 
 namespace {
 
-void check_disk_derivatives(const Case& c, const std::vector<Kind>& table) {
+void check_jacobian(const DiskModel& model, const std::vector<Kind>& table) {
+  const Eigen::VectorXd values = values_of(table);
+  Eigen::VectorXd intensity;
+  Eigen::MatrixXd jacobian;
+  model.evaluate(values.data(), intensity, &jacobian);
+  for (std::size_t k = 0; k < table.size(); ++k) BOOST_TEST_CONTEXT(table[k].parameter.name) {
+      const Eigen::VectorXd expected = derivative_at_0(
+          [&](double amount) {
+            Eigen::VectorXd x = values, result;
+            x[long(k)] += amount;
+            model.evaluate(x.data(), result, nullptr);
+            return result;
+          },
+          table[k].step, 4);
+      BOOST_TEST(expected.norm() * table[k].step > 1e-7);
+      BOOST_TEST((jacobian.col(long(k)) - expected).norm() <= 1e-6 * expected.norm());
+    }
+}
+
+ForwardModel forward_model(const Case& c, Engine engine, const std::vector<Hkl>& disks,
+                           const std::vector<Kind>& table, int degree) {
   std::vector<Parameter> parameters;
   for (const Kind& kind : table) parameters.push_back(kind.parameter);
-  const Eigen::VectorXd values = values_of(table);
+  return ForwardModel(c.state, std::make_shared<const Engine>(std::move(engine)), disks, parameters,
+                      semiangle, degree);
+}
+
+void check_disk_derivatives(const Case& c, const std::vector<Kind>& table) {
   const Beams beams = zone_beams(c.state, beams_to);
-  for (auto& [name, engine] : named_engines(c.state, beams)) {
-    const ForwardModel model(c.state, std::make_shared<const Engine>(std::move(engine)), beams.hkl,
-                             parameters, semiangle, 3);
-    Eigen::VectorXd intensity;
-    Eigen::MatrixXd jacobian;
-    model.evaluate(values.data(), intensity, &jacobian);
-    for (std::size_t k = 0; k < table.size(); ++k)
-      BOOST_TEST_CONTEXT(c.name << ", " << name << ", " << parameters[k].name) {
-        const Eigen::VectorXd expected = derivative_at_0(
-            [&](double amount) {
-              Eigen::VectorXd x = values, result;
-              x[long(k)] += amount;
-              model.evaluate(x.data(), result, nullptr);
-              return result;
-            },
-            table[k].step, 4);
-        BOOST_TEST(expected.norm() * table[k].step > 1e-7);
-        BOOST_TEST((jacobian.col(long(k)) - expected).norm() <= 1e-6 * expected.norm());
-      }
-  }
+  for (auto& [name, engine] : named_engines(c.state, beams))
+    BOOST_TEST_CONTEXT(c.name << ", " << name)
+  check_jacobian(forward_model(c, std::move(engine), beams.hkl, table, 3), table);
 }
 
 }  // namespace
@@ -143,4 +152,27 @@ BOOST_AUTO_TEST_CASE(derivatives_of_disk_intensities_with_the_illumination) {
     check_disk_derivatives(c, {{tilt_parameter(c.state, 0, -5, 5), 1},
                                {semiangle_parameter(c.state, 0, 5), 0.2},
                                {tilt_spread_parameter(c.state, 0, 1), 0.1}});
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_of_pixels) {
+  Detector detector;
+  detector.rows = detector.columns = 40;
+  detector.pixel = 0.6e-3 / electron::wavelength(300);
+  detector.centre = Vec2(19.3, 20.1);
+  detector.blur = 0.4;
+  for (Case c : cases()) {
+    c.state.tilt_spread = 0;
+    const Beams beams = zone_beams(c.state, beams_to);
+    std::vector<Vec2> g;
+    for (const Vec3& v : beams.g) g.push_back(v.head<2>());
+    const auto pixels = std::make_shared<const DiskPixels>(
+        disk_pixels(detector, c.state.energy_keV, {semiangle, 0, {}}, g, {}, 3));
+    const std::vector<Kind> table = kinds_of(c.state);
+    for (auto& [name, engine] : named_engines(c.state, beams))
+      BOOST_TEST_CONTEXT(c.name << ", " << name)
+    check_jacobian(CbedModel(std::make_shared<EngineCurves>(
+                                 forward_model(c, std::move(engine), beams.hkl, table, 3)),
+                             pixels),
+                   table);
+  }
 }
