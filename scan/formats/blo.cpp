@@ -35,7 +35,8 @@ Recording open_blo(const Candidate& file, const OpenOptions& options) {
       set_q_pixel(recording, axis, 1e4 / (per_cm * camera_mm), "mrad");
     recording.notes.push_back("the size of a pixel is that of the nominal camera length");
   }
-  std::string note = file.head.substr(240, file.head.find('\0', 240) - 240);
+  std::string note;
+  if (file.head.size() > 240) note = file.head.substr(240, file.head.find('\0', 240) - 240);
   while (!note.empty() && std::isspace(static_cast<unsigned char>(note.back()))) note.pop_back();
   for (char& c : note)
     if (c == '\n' || c == '\r') c = ';';

@@ -391,6 +391,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_scan) {
   BOOST_TEST(has(reason(folder.write("a.npy", "\x93NUMPY")), "header"));
   BOOST_TEST(has(reason(folder.write("a.mib", "MQ1,000001,")), "incomplete"));
   BOOST_TEST(has(reason(folder.write("a.blo", "IMGBLO")), "ends within its header"));
+  std::string short_head = bytes_of_file(shipped / "test2.blo").substr(0, 239);
+  short_head[12] = short_head[13] = '\0';  // patterns from byte 0: there are some
+  BOOST_TEST(reason(folder.write("short.blo", short_head)) == "");
   BOOST_TEST(has(reason(folder.write("a.tif", std::string("II*\0\x08\0\0\0", 8))), "damaged"));
   std::string fortran = "{'descr': '<u2', 'fortran_order': True, 'shape': (2, 2, 3, 3), }\n";
   fortran = std::string("\x93NUMPY\x01\x00", 8) + char(fortran.size()) + '\0' + fortran;
