@@ -265,9 +265,7 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     reached = reached_beams(beams, hermitian, zero_beam_, state.surface_normal, options.symmetry);
   }
   const Index n = Index(reached.kept.size());
-  // Where beams leave the plane of the surface, the couplings' scale differs within an orbit.
-  const ParityBasis basis =
-      inclined(along_normal(state, reached)) ? ParityBasis(n) : ParityBasis(reached);
+  const ParityBasis basis(reached);
   for (std::size_t i = 0; i < used.size(); ++i) {
     CrystalPart& crystal = crystals[used[i]];
     MatrixXcd U(n, n), loss(n, n), Y(n, n), Y2(n, n);

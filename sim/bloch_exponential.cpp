@@ -159,7 +159,7 @@ class Expansion {
       centred[own] = true;
     }
     D_ /= interval.rho;
-    if (block.scale.size() > 0) scale_ = block.scale.middleCols(first, count).transpose();
+    if (block.scale.size() > 0) scale_ = U_.basis.even(block.scale.middleCols(first, count));
   }
 
   std::vector<MatrixXcd> operator()(const MatrixXcd& psi, const std::vector<double>& tau) {

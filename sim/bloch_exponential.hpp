@@ -17,12 +17,12 @@ struct CouplingBlocks {
   ParityBasis basis;
   std::vector<Eigen::MatrixXd> real, imaginary;  // per block of the basis
   std::vector<Eigen::MatrixXd> sum;  // real + imaginary: three products make a complex one
-  /// U (beams, beams). Where the directions have a `scale`, every beam must stand by itself.
+  /// U (beams, beams).
   CouplingBlocks(const MatrixXcd& U, ParityBasis basis, bool is_real);
 };
 
 /// The directions of one block. S_d is a number per direction (scale empty), its square `factor`,
-/// or a diagonal matrix (`scale`, and factor all 1).
+/// or a diagonal matrix (`scale`, equal for beams that symmetry relates, and factor all 1).
 struct DirectionBlock {
   Eigen::MatrixXd diagonal;  // D_d: (beams, directions)
   Eigen::VectorXd factor;    // (directions)

@@ -41,14 +41,6 @@ int character(int parity, int element) {
 
 }  // namespace
 
-ParityBasis::ParityBasis(Index beams) {
-  for (Index g = 0; g < beams; ++g) {
-    combinations_.push_back({{{int(g), 1}}, {{g, g}}});
-    mixing_.push_back({{int(g)}, {1}});
-  }
-  first_ = {0, beams};
-}
-
 ParityBasis::ParityBasis(const ReachedBeams& reached) {
   const std::vector<Involution> generators = involutions(reached);
   const int n = int(reached.kept.size()), order = 1 << generators.size();
@@ -143,6 +135,13 @@ MatrixXd ParityBasis::beams(const Eigen::Ref<const MatrixXd>& x) const {
   for (Index c = 0; c < size(); ++c)
     for (const Part& part : combinations_[c].parts)
       result.row(part.beam) += part.weight * x.col(c).transpose();
+  return result;
+}
+
+MatrixXd ParityBasis::even(const MatrixXd& x) const {
+  MatrixXd result(x.cols(), size());
+  for (Index c = 0; c < size(); ++c)
+    result.col(c) = x.row(combinations_[c].parts[0].beam).transpose();
   return result;
 }
 

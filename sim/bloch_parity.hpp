@@ -12,8 +12,6 @@ namespace pendel {
 
 class ParityBasis {
  public:
-  /// Every beam by itself: one block.
-  explicit ParityBasis(Eigen::Index beams);
   /// By those symmetries of the couplings that are their own inverse, commute, and have real phases
   /// in the beams' gauge.
   explicit ParityBasis(const ReachedBeams& reached);
@@ -30,6 +28,9 @@ class ParityBasis {
   /// x (beams, directions) in this basis, (directions, combinations), and back.
   Eigen::MatrixXd combine(const Eigen::MatrixXd& x) const;
   Eigen::MatrixXd beams(const Eigen::Ref<const Eigen::MatrixXd>& x) const;
+  /// A diagonal matrix that is the same for all beams of an orbit stays diagonal in this basis:
+  /// x (beams, directions) as (directions, combinations).
+  Eigen::MatrixXd even(const Eigen::MatrixXd& x) const;
   /// What diagonal matrices D (beams, directions) are made of in this basis, one per column of D:
   /// combination c is mixed with each partner by the coefficients in the partner's column;
   /// (directions, combinations).

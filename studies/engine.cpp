@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "core/error.hpp"
 #include "sim/bloch_convergence.hpp"
+#include "sim/ewald.hpp"
 
 namespace pendel {
 
 namespace {
+
+// Of beams beyond sg_max that are listed still: `beam_weights`.
+constexpr double least_far_weight = 0.005;
 
 bool along_a_zone(const State& state) {
   try {
@@ -91,6 +96,18 @@ BeamList converged_list(const State& state, const EngineOptions& options,
   return {found.beams.hkl, text};
 }
 
+// What second-order perturbation by the beams g and −g together is, as a fraction of that by g
+// alone: 1/e(g) + 1/e(−g) against 1/e(g), e = 2K s. Far from the sphere they lie on its two sides
+// and nearly cancel, while one of them alone, or both, would widen the spectrum for nothing.
+double left_by_opposite(const State& state, const std::vector<Vec2>& incidence, const Vec3& g) {
+  double most = 0;
+  for (const Vec2& offset : incidence) {
+    const IncidentWave wave = incident_wave(state, state.beam_tilt + offset, 0);
+    most = std::max(most, std::abs(1 + excitation(wave, g) / excitation(wave, -g)));
+  }
+  return most;
+}
+
 // The beams up to weak_g_max_invA that are weak and not among the strong ones.
 Beams weak_beams(const State& state, const EngineOptions& options, const std::vector<Hkl>& strong,
                  const std::vector<Vec2>& incidence) {
@@ -129,10 +146,16 @@ BeamList beam_list(const State& state, const EngineOptions& options,
   BeamList list{select_beams(state, options.potential(), selection, incidence).hkl, ""};
   if (kind == EngineKind::kinematical) return list;
   // Far from a zone axis the strongest reflections are soon beyond sg_max, and count still.
+  const std::set<Hkl> near(list.hkl.begin(), list.hkl.end());
   selection.sg_max = 1e3;
-  selection.weight_min = 0.005;
-  for (const Hkl& hkl : select_beams(state, options.potential(), selection, incidence).hkl)
-    if (std::find(list.hkl.begin(), list.hkl.end(), hkl) == list.hkl.end()) list.hkl.push_back(hkl);
+  selection.weight_min = least_far_weight;
+  const Beams far = select_beams(state, options.potential(), selection, incidence);
+  const std::vector<double> weights = beam_weights(state, options.potential(), far, incidence);
+  for (std::size_t i = 0; i < far.size(); ++i) {
+    if (near.count(far.hkl[i])) continue;
+    const double left = near.count(-far.hkl[i]) ? 1 : left_by_opposite(state, incidence, far.g[i]);
+    if (weights[i] * left >= least_far_weight) list.hkl.push_back(far.hkl[i]);
+  }
   return list;
 }
 

@@ -114,6 +114,57 @@ BOOST_AUTO_TEST_CASE(lists_follow_the_tilt) {
   BOOST_TEST(std::abs(fixed - exact) > 0.03);
 }
 
+// Strong reflections far from the sphere are listed where the opposite one does not undo what they
+// do: for a tilted beam those of the zone, never those nearly along the beam.
+BOOST_AUTO_TEST_CASE(far_beams_are_listed_where_they_count) {
+  const State state = titanate(1000);
+  EngineOptions options = bloch();
+  options.g_max_invA = 3;
+  const Vec2 tilt(0.05, 0.003);
+  std::vector<Vec2> tilted;  // corners of a tile
+  for (int corner : {0, 1, 3, 2})
+    tilted.push_back(tilt + 0.0066 * Vec2(corner % 2 ? 1 : -1, corner / 2 ? 1 : -1));
+  const auto listed = [&](const std::vector<Hkl>& list, const Hkl& hkl) {
+    return std::find(list.begin(), list.end(), hkl) != list.end();
+  };
+  const std::vector<Hkl> on_axis = beam_list(state, options, {{0, 0}}).hkl,
+                         list = beam_list(state, options, tilted).hkl;
+  for (int l : {-1, 1}) {
+    BOOST_TEST(!listed(on_axis, {0, 0, l}));
+    BOOST_TEST(!listed(list, {0, 0, l}));
+  }
+  // the measure: |s| <= 0.1 1/Å and whatever couples to the incident beam
+  BeamSelection selection;
+  selection.g_max = 3;
+  selection.sg_max = 0.04;
+  BeamList near{select_beams(state, options.potential(), selection, tilted).hkl, ""},
+      longest = near;
+  for (double far : {0.1, 1e3}) {
+    selection.sg_max = far;
+    selection.weight_min = far > 1 ? 0.001 : 0;
+    for (const Hkl& hkl : select_beams(state, options.potential(), selection, tilted).hkl)
+      if (!listed(longest.hkl, hkl)) longest.hkl.push_back(hkl);
+  }
+  BOOST_TEST(list.size() > near.hkl.size());
+  const std::vector<Hkl> wanted = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {0, -1, 0}};
+  const auto patterns = [&](const BeamList& beams) {
+    const EngineWithBeams engine = make_engine(state, wanted, options, beams, tilted);
+    Eigen::VectorXd result(4);
+    thickness_series(engine.engine, state, {tilt}, 0, {1000},
+                     [&](std::size_t, const std::vector<std::size_t>&, const MatrixXcd& psi) {
+                       for (int i = 0; i < 4; ++i)
+                         result[i] = std::norm(psi(engine.index[std::size_t(i)], 0));
+                     });
+    return result;
+  };
+  const Eigen::VectorXd exact = patterns(longest);
+  const double with = largest(patterns({list, ""}) - exact),
+               without = largest(patterns(near) - exact);
+  BOOST_TEST_MESSAGE(list.size() << " beams: " << with << ", without " << without);
+  BOOST_TEST(with < 0.004);
+  BOOST_TEST(with < 0.6 * without);
+}
+
 // Just before and just behind every border: less than what sg_max_invA leaves out there, on both
 // sides together.
 BOOST_AUTO_TEST_CASE(borders_do_not_show) {
