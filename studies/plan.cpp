@@ -276,7 +276,11 @@ void PlanStudy::run(RunContext& context) const {
     if (missing.empty()) continue;
     std::vector<Planned> others;
     for (const Effect& effect : effects) {
-      others.push_back(planned(effect.study, effect.specimen, disks, thicknesses[t]));
+      // a thickness that the effect itself changes stays as different as it is
+      const std::size_t layer = std::size_t(plan.thickness_layer - 1);
+      const double moved =
+          effect.specimen.state.layers[layer].thickness - specimen.state.layers[layer].thickness;
+      others.push_back(planned(effect.study, effect.specimen, disks, thicknesses[t] + moved));
       if (others.back().parameters.size() != n)
         throw Error(ErrorKind::study, "plan.bias." + effect.name +
                                           ": changes what is fitted; a neglected effect may not");

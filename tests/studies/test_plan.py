@@ -109,6 +109,7 @@ class Plan(unittest.TestCase):
         self.assertGreater(abs(bias), 1e-3)
         self.assertLess(abs(plan["bias_absorption/beam_tilt_mrad.y/data"][()].item()),
                         0.02 * abs(bias))
+        self.assertGreater(abs(plan["bias_thickness/beam_tilt_mrad.x/data"][()].item()), 1e-3)
         self.assertIn("neglecting absorption moves", text)
         self.assertNotIn("separation", plan)
 
