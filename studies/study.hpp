@@ -9,16 +9,17 @@
 #include <variant>
 
 #include "studies/fit.hpp"
+#include "studies/images.hpp"
 #include "studies/pattern.hpp"
 #include "studies/plan.hpp"
 #include "studies/stem.hpp"
 
 namespace pendel {
 
-using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy>;
+using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}};
+  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}, ImagesStudy{}};
 }
 
 }  // namespace pendel

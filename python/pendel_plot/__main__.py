@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import detector, disks, maps, pattern, plan, profiles, result, rings, stem
+from . import detector, disks, images, maps, pattern, plan, profiles, result, rings, stem
 
 
 def position(argument):
@@ -59,6 +59,11 @@ def stem_figures(scan, chosen):
         yield "pattern_" + "_".join(map(str, at)), stem.pattern_figure(scan, at)
 
 
+def images_figures(found):
+    yield "images", images.maps_figure(found)
+    yield "patterns", images.patterns(found)
+
+
 def plan_figures(found):
     yield "errors", plan.errors_figure(found)
     yield "separation", plan.separation_figure(found)
@@ -81,6 +86,8 @@ def main(argv=None):
             figures = fit_figures(found, arguments.position)
         elif isinstance(found, result.StemResult):
             figures = stem_figures(found, arguments.position)
+        elif isinstance(found, result.ImagesResult):
+            figures = images_figures(found)
         elif isinstance(found, result.PlanResult):
             figures = plan_figures(found)
         else:

@@ -180,6 +180,19 @@ class StemResult:
 
 
 @dataclasses.dataclass
+class ImagesResult:
+    images: dict  # virtual detector -> Array (row, column)
+    centre_of_mass: list  # Arrays of its x and y
+    integrated: typing.Optional[Array]
+    patterns: dict  # "mean", "maximum", "variance" -> Array (q_row, q_column)
+
+    @property
+    def shape(self):
+        """(rows, columns)"""
+        return self.centre_of_mass[0].values.shape
+
+
+@dataclasses.dataclass
 class PlanResult:
     errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
     separation: typing.Optional[Array]  # likewise
@@ -256,8 +269,18 @@ def read_stem(path, root):
                       list(centre.values()))
 
 
+def read_images(root):
+    images = {name: read_array(root["virtual_images"], name)
+              for name in root.get("virtual_images", {})}
+    centre = required(root["centre_of_mass"], ["x", "y"])
+    patterns = {name: read_array(root["patterns"], name)
+                for name in ("mean", "maximum", "variance") if name in root["patterns"]}
+    return ImagesResult(images, list(centre.values()),
+                        read_array(root, "integrated_centre_of_mass"), patterns)
+
+
 def read(path):
-    """A FitResult, PatternResult, StemResult or PlanResult. NotAResult says what is wrong with the file."""
+    """A FitResult, PatternResult, StemResult, ImagesResult or PlanResult. NotAResult says what is wrong with the file."""
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -273,6 +296,8 @@ def read(path):
                 return read_fit(root)
             if "intensity" in root:
                 return read_pattern(root)
+            if "centre_of_mass" in root and "patterns" in root:
+                return read_images(root)
             if "virtual_images" in root:
                 return read_stem(path, root)
             if "errors" in root:
@@ -281,4 +306,4 @@ def read(path):
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
-                         "(virtual_images) and `plan` (errors)")
+                         "(virtual_images), `images` (patterns) and `plan` (errors)")

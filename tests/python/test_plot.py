@@ -10,7 +10,7 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, detector, disks, maps, pattern, plan, profiles, result, rings,
+from pendel_plot import (__main__, detector, disks, images, maps, pattern, plan, profiles, result, rings,
                          stem, style)
 
 ROWS, COLUMNS = 6, 8
@@ -168,6 +168,24 @@ def write_stem(path, thicknesses=(50.0, 100.0)):
                             ("centre_of_mass_y", 0.1)):
             array(group, name, np.full(shape, value), "mrad" if "mass" in name else "",
                   [("thickness", 50, "Å")] + axes[:2])
+
+
+def write_images(path, rows=4, integrated=True):
+    """Two virtual images; the beam is deflected outwards from the middle."""
+    y, x = np.mgrid[:rows, :5] - np.array([(rows - 1) / 2, 2]).reshape(2, 1, 1)
+    axes = [("row", 1.0, "Å"), ("column", 0.5, "Å")]
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        for name in ("bright_field", "dark_field"):
+            array(root.require_group("virtual_images"), name, 1 + np.hypot(x, y), "", axes)
+        for name, values in (("x", x), ("y", y)):
+            array(root.require_group("centre_of_mass"), name, values, "mrad", axes)
+        if integrated:
+            array(root, "integrated_centre_of_mass", x**2 + y**2, "rad", axes)
+        for name in ("mean", "maximum", "variance"):
+            array(root.require_group("patterns"), name, np.hypot(*np.mgrid[:6, :7]), "",
+                  [("q_row", 2.0, "mrad"), ("q_column", 2.0, "mrad")])
 
 
 def write_plan(path, thicknesses, tilts, bias=True):
@@ -353,6 +371,24 @@ class Plot(unittest.TestCase):
         figure = stem.images_figure(scan)
         self.assertEqual(len([axes for axes in figure.axes if axes.images]), 4)
         self.assertEqual(figure.axes[0].get_aspect(), 2)  # rows are 1 Å apart, columns 0.5 Å
+
+    def test_images(self):
+        write_images(self.file)
+        status, out, err = run(self.file, "-o", self.folder)
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["fit_images.png", "fit_patterns.png"])
+        found = result.read(self.file)
+        figure = images.maps_figure(found)
+        shown = [axes for axes in figure.axes if axes.images]
+        self.assertEqual([axes.get_title() for axes in shown],
+                         ["bright field", "dark field", "centre of mass less its mean",
+                          "integrated centre of mass"])
+        self.assertEqual(shown[0].get_aspect(), 2)
+        panels = [axes.get_title() for axes in images.patterns(found).axes if axes.get_title()]
+        self.assertEqual(panels, ["mean", "maximum", "standard deviation"])
+        write_images(self.file, rows=1, integrated=False)
+        self.assertEqual(run(self.file, "-o", self.folder)[0], 0)
 
     def test_a_large_scan_is_sampled(self):
         write_stem(self.file, thicknesses=(50.0,))

@@ -1,0 +1,58 @@
+"""A measured scan: virtual images, deflection and its integral, patterns over the scan."""
+import numpy as np
+from matplotlib.colors import Normalize
+
+from .detector import patterns_figure
+from .maps import arrow_panel, draw
+from .result import step_of
+from .style import DIVERGING, SEQUENTIAL, limits, plt, with_unit
+
+PANEL = 2.8  # inches
+
+
+def maps_figure(found):
+    """Virtual images, then the deflection as arrows and its integral; None for one position."""
+    if max(found.shape) == 1:
+        return None
+    (_, row_axis), (_, column_axis) = ((axis[0], axis) for axis in found.centre_of_mass[0].axes)
+    step, down = step_of(column_axis), step_of(row_axis)
+    aspect = down[0] / step[0] if step and down else 1.0
+    count = len(found.images) + 1 + (found.integrated is not None)
+    across = min(count, 4)
+    lines = -(-count // across)
+    height = PANEL * min(max(found.shape[0] * aspect / found.shape[1], 0.3), 2)
+    figure, grid = plt.subplots(lines, across, squeeze=False, layout="constrained",
+                                figsize=(across * (PANEL + 1.1) + 0.2, lines * (height + 0.5) + 0.2))
+    places = iter(grid.flat)
+    for name, array in found.images.items():
+        axes = next(places)
+        draw(axes, array.values, SEQUENTIAL, Normalize(*limits(array.values)), "intensity", step)
+        axes.set_aspect(aspect)
+        axes.set_title(name.replace("_", " "))
+    x, y = (array.values - np.nanmean(array.values) for array in found.centre_of_mass)
+    magnitude = np.hypot(x, y)
+    high = limits(magnitude)[1]
+    axes = next(places)
+    arrow_panel(axes, x, y, Normalize(0, high), high, step,
+                with_unit("deflection", found.centre_of_mass[0].unit), aspect)
+    axes.set_title("centre of mass less its mean")
+    if found.integrated is not None:
+        axes, values = next(places), found.integrated.values
+        bound = np.abs(limits(values)).max()
+        draw(axes, values, DIVERGING, Normalize(-bound, bound),
+             with_unit("phase" if found.integrated.unit == "rad" else "integral",
+                       found.integrated.unit), step)
+        axes.set_aspect(aspect)
+        axes.set_title("integrated centre of mass")
+    for axes in places:
+        axes.set_axis_off()
+    return figure
+
+
+def patterns(found):
+    """Mean, maximum and standard deviation over the scan, linear and logarithmic."""
+    panels = [(name, array.values) for name, array in found.patterns.items() if name != "variance"]
+    if "variance" in found.patterns:
+        panels.append(("standard deviation", np.sqrt(found.patterns["variance"].values)))
+    axes = next(iter(found.patterns.values())).axes
+    return patterns_figure(panels, axes, "counts")

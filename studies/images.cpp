@@ -1,0 +1,234 @@
+#include "studies/images.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "core/electron.hpp"
+#include "core/progress.hpp"
+#include "scan/virtual_image.hpp"
+#include "studies/interrupt.hpp"
+
+namespace pendel {
+
+namespace {
+
+constexpr double pi = 3.14159265358979323846;
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[200];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+/// Centre of mass of what is above half the maximum in the mean of up to 64 patterns.
+Vec2 beam_centre(const DataCube& cube) {
+  std::vector<double> mean(cube.pixels());
+  std::vector<float> pattern(cube.pixels());
+  const std::size_t count = std::min<std::size_t>(64, cube.positions());
+  for (std::size_t i = 0; i < count; ++i) {
+    cube.read(i * cube.positions() / count, 1, pattern.data());
+    for (std::size_t p = 0; p < pattern.size(); ++p)
+      if (std::isfinite(pattern[p])) mean[p] += double(pattern[p]);
+  }
+  const double half = 0.5 * *std::max_element(mean.begin(), mean.end());
+  double sum = 0;
+  Vec2 centre(0, 0);
+  for (std::size_t p = 0; p < mean.size(); ++p)
+    if (mean[p] > half) {
+      sum += mean[p];
+      centre += mean[p] * Vec2(double(p % cube.q_columns()), double(p / cube.q_columns()));
+    }
+  if (sum == 0)
+    throw Error(ErrorKind::input, cube.recording().path +
+                                      ": the patterns are empty, no beam is found in them; give "
+                                      "images.centre_px");
+  return centre / sum;
+}
+
+/// Pixels per mrad or per 1/Å.
+double pixels_per(const std::string& units, const DataCube& cube, const std::string& detector) {
+  const RecordedScale scale = cube.scale();
+  const double pixel = std::sqrt(scale.q_pixel[0] * scale.q_pixel[1]);
+  if (!std::isfinite(pixel))
+    throw Error(ErrorKind::study,
+                "images.detectors: " + detector + " has radii in " + units +
+                    ", but the file does not say how large a pixel is; give scan.pixel_mrad or "
+                    "scan.pixel_invA, or radii_px");
+  if (scale.q_units == units) return 1 / pixel;
+  if (!std::isfinite(cube.recording().energy_keV))
+    throw Error(ErrorKind::study, "images.detectors: " + detector + " has radii in " + units +
+                                      ", the pixel is in " + scale.q_units +
+                                      "; give scan.energy_keV to convert them");
+  const double invA_per_mrad = 1e-3 / electron::wavelength(cube.recording().energy_keV);
+  return (units == "mrad" ? invA_per_mrad : 1 / invA_per_mrad) / pixel;
+}
+
+VirtualDetector detector_of(const ImageDetectorOptions& options, const DataCube& cube,
+                            const Vec2& centre, RunContext& context) {
+  if (options.mask) {
+    OpenOptions open;
+    open.dataset = options.mask->dataset;
+    const Recording mask = open_recording(options.mask->file.path, open);
+    context.provenance.add_input(options.mask->file.path);
+    if (mask.frames->count() != 1 || mask.frames->q_rows() != cube.q_rows() ||
+        mask.frames->q_columns() != cube.q_columns())
+      throw Error(ErrorKind::input, options.mask->file.path + ": is not one image of " +
+                                        std::to_string(cube.q_rows()) + " x " +
+                                        std::to_string(cube.q_columns()) +
+                                        " pixels, as the patterns that are used");
+    VirtualDetector detector{options.name, std::vector<float>(cube.pixels())};
+    mask.frames->read(0, 1, detector.weights.data());
+    return detector;
+  }
+  Annulus annulus;
+  annulus.centre = options.centre_px.value_or(centre);
+  const auto& radii = options.radii_px     ? options.radii_px
+                      : options.radii_mrad ? options.radii_mrad
+                                           : options.radii_invA;
+  const double scale = options.radii_px     ? 1
+                       : options.radii_mrad ? pixels_per("mrad", cube, options.name)
+                                            : pixels_per("1/Å", cube, options.name);
+  annulus.inner = (*radii)[0] * scale;
+  annulus.outer = (*radii)[1] * scale;
+  if (options.angles_deg) {
+    annulus.from_deg = (*options.angles_deg)[0];
+    annulus.to_deg = (*options.angles_deg)[1];
+  }
+  VirtualDetector detector{options.name, annulus_weights(annulus, cube.q_rows(), cube.q_columns())};
+  if (std::all_of(detector.weights.begin(), detector.weights.end(), [](float w) { return w == 0; }))
+    throw Error(ErrorKind::study, "images.detectors: " + options.name + " covers no pixel of the " +
+                                      std::to_string(cube.q_rows()) + " x " +
+                                      std::to_string(cube.q_columns()) + " of a pattern");
+  return detector;
+}
+
+}  // namespace
+
+ImagesStudy ImagesStudy::example(const std::string& data) {
+  ImagesStudy study;
+  study.scan.file = {data + "/scans/ped_3x2.blo", data + "/scans/ped_3x2.blo"};
+  ImageDetectorOptions bright, dark;
+  bright.name = "bright_field";
+  bright.radii_mrad = {{0, 5}};
+  dark.name = "annular_dark_field";
+  dark.radii_mrad = {{10, 50}};
+  study.images.detectors = {bright, dark};
+  return study;
+}
+
+void ImagesStudy::check(Problems& problems) const {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < images.detectors.size(); ++i) {
+    const std::string& name = images.detectors[i].name;
+    const std::string key = "images.detectors." + std::to_string(i) + ".name";
+    if (!names.insert(name).second) problems.add(key, "'" + name + "' is the name of another one");
+    if (name.empty() || name.find('/') != std::string::npos)
+      problems.add(key, "'" + name + "' is no name; letters, digits and _ make one");
+  }
+  if (scan.pixel_mrad && scan.pixel_invA)
+    problems.add("scan.pixel_invA", "is given twice: as pixel_mrad, too");
+}
+
+void ImagesStudy::run(RunContext& context) const {
+  const DataCube cube = open_scan(scan, context);
+  for (const std::string& line : scan_summary(cube)) context.say(line);
+  const Vec2 centre = images.centre_px ? *images.centre_px : beam_centre(cube);
+  std::vector<VirtualDetector> detectors;
+  for (const ImageDetectorOptions& options : images.detectors)
+    detectors.push_back(detector_of(options, cube, centre, context));
+  context.say(formatted("beam: column %.2f, row %.2f%s", centre.x(), centre.y(),
+                        images.centre_px ? "" : " (found in the mean pattern)"));
+  std::vector<float> mask;
+  if (images.centre_of_mass.radius_px)
+    mask = annulus_weights({centre, 0, *images.centre_of_mass.radius_px}, cube.q_rows(),
+                           cube.q_columns());
+  if (!context.begin()) return;
+
+  ScanImages found;
+  {
+    Progress progress("images", long(cube.positions()), context.quiet);
+    std::size_t before = 0;
+    found = scan_images(cube, detectors, mask, [&](std::size_t done) {
+      progress.advance(long(done - before));
+      before = done;
+      stop_if_interrupted("interrupted; images are made in one pass and nothing is kept");
+    });
+  }
+
+  const auto axes = scan_axes(cube, centre);
+  const RecordedScale scale = cube.scale();
+  EmdWriter result("pendel");
+  const auto map = [&](const std::string& name, const std::vector<double>& values,
+                       const std::string& units, const std::string& note) {
+    Array array({cube.rows(), cube.columns()});
+    array.values = values;
+    result.array(name, array, units, {axes[0], axes[1]}, note);
+  };
+  for (std::size_t d = 0; d < detectors.size(); ++d)
+    map("virtual_images/" + detectors[d].name, found.images[d], "",
+        "sum of the pattern times the virtual detector");
+
+  // pixels to angles, turned into the scan's frame; the mean deflection is descan
+  const bool calibrated = std::isfinite(scale.q_pixel[0]) && std::isfinite(scale.q_pixel[1]);
+  const double angle = images.centre_of_mass.rotation_deg * pi / 180;
+  std::vector<double> x, y;
+  for (const Vec2& at : found.centre_of_mass) {
+    Vec2 d = at - centre;
+    if (calibrated) d = Vec2(d.x() * scale.q_pixel[1], d.y() * scale.q_pixel[0]);
+    if (images.centre_of_mass.flip) d.y() = -d.y();
+    x.push_back(std::cos(angle) * d.x() + std::sin(angle) * d.y());
+    y.push_back(-std::sin(angle) * d.x() + std::cos(angle) * d.y());
+  }
+  const std::string units = calibrated ? scale.q_units : "pixels";
+  map("centre_of_mass/x", x, units, "along the scan's columns' axis, from the beam's centre");
+  map("centre_of_mass/y", y, units, "along the scan's rows' axis (down)");
+  const bool whole =
+      std::all_of(x.begin(), x.end(), [](double value) { return std::isfinite(value); });
+  if (whole && cube.rows() > 1 && cube.columns() > 1) {
+    // slope of the phase per position: 2π q step, where q and the step are known
+    const auto slopes = [&](std::vector<double> values, double step) {
+      double mean = 0;
+      for (const double value : values) mean += value / double(values.size());
+      double factor = std::isfinite(step) ? 2 * pi * step : 1;
+      if (units == "mrad" && std::isfinite(cube.recording().energy_keV))
+        factor *= 1e-3 / electron::wavelength(cube.recording().energy_keV);
+      for (double& value : values) value = (value - mean) * factor;
+      return values;
+    };
+    const bool phase =
+        std::isfinite(scale.scan_step_A[0]) && std::isfinite(scale.scan_step_A[1]) &&
+        (units == "1/Å" || (units == "mrad" && std::isfinite(cube.recording().energy_keV)));
+    map("integrated_centre_of_mass",
+        integrated(slopes(x, scale.scan_step_A[1]), slopes(y, scale.scan_step_A[0]), cube.rows(),
+                   cube.columns()),
+        phase ? "rad" : "",
+        phase ? "phase from the deflection less its mean"
+              : "integral of the deflection less its mean, in its units times positions");
+  }
+  const auto image = [&](const std::string& name, const std::vector<double>& values) {
+    Array array({cube.q_rows(), cube.q_columns()});
+    array.values = values;
+    result.array("patterns/" + name, array, "", {axes[2], axes[3]}, "over the positions");
+  };
+  image("mean", found.mean);
+  image("maximum", found.maximum);
+  image("variance", found.variance);
+  result.metadata("beam", {{"column", centre.x()}, {"row", centre.y()}});
+  context.save(result);
+
+  for (std::size_t d = 0; d < detectors.size(); ++d) {
+    std::vector<double> values;
+    for (const double value : found.images[d])
+      if (std::isfinite(value)) values.push_back(value);
+    if (values.empty()) continue;
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    context.say(formatted("%s: %.6g to %.6g", detectors[d].name.c_str(), *least, *most));
+  }
+  context.say(
+      formatted("%zu positions; %.2f s CPU", cube.positions(), context.provenance.cpu_seconds()));
+}
+
+}  // namespace pendel

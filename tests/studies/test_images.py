@@ -1,0 +1,128 @@
+"""Study `images` against the same sums in numpy, on scans made here and on the one that ships."""
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from command import SOURCE, run
+
+WAVELENGTH = 0.0196874887  # Å, 300 keV
+ROWS, COLUMNS, Q = 6, 9, 32
+
+STUDY = """\
+study: images
+scan: {file: scan.npy, pixel_mrad: 2, step_A: 0.5, energy_keV: 300}
+images:
+  detectors:
+    - {name: bright, radii_px: [0, 3]}
+    - {name: dark, radii_mrad: [14, 26]}
+    - {name: same, radii_invA: [0.711114, 1.320640]}
+    - {name: mask, mask: mask.npy}
+"""
+
+
+def disk(column, row, radius=4.0):
+    y, x = np.mgrid[:Q, :Q]
+    return np.clip(radius + 0.5 - np.hypot(x - column, y - row), 0, 1)
+
+
+class Images(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.temporary.name)
+        self.addCleanup(self.temporary.cleanup)
+
+    def run_study(self, study, *settings):
+        (self.folder / "study.yaml").write_text(study)
+        done = run("run", "study.yaml", *(a for s in settings for a in ("--set", s)), cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done, h5py.File(self.folder / "study.h5")["pendel"]
+
+    def test_detectors(self):
+        random = np.random.default_rng(2)
+        scan = (random.poisson(3, (ROWS, COLUMNS, Q, Q)) + 60 * disk(15.3, 16.2)).astype("u2")
+        mask = random.integers(0, 3, (Q, Q)).astype("u1")
+        np.save(self.folder / "scan.npy", scan)
+        np.save(self.folder / "mask.npy", mask)
+        done, found = self.run_study(STUDY, "images.centre_px=[15, 16]")
+        image = lambda name: found[f"virtual_images/{name}/data"][()]
+        np.testing.assert_allclose(image("mask"), (scan * mask.astype(float)).sum((2, 3)), rtol=1e-6)
+        y, x = np.mgrid[:Q, :Q] - np.array([16, 15]).reshape(2, 1, 1)
+        r = np.hypot(x, y)
+        bright = np.clip(3.5 - r, 0, 1)
+        np.testing.assert_allclose(image("bright"), (scan * bright).sum((2, 3)), rtol=1e-6)
+        dark = np.clip(13.5 - r, 0, 1) * np.clip(r - 6.5, 0, 1)
+        np.testing.assert_allclose(image("dark"), (scan * dark).sum((2, 3)), rtol=1e-6)
+        np.testing.assert_allclose(image("same"), image("dark"), rtol=1e-5)
+        for name, values in (("mean", scan.mean((0, 1))), ("maximum", scan.max((0, 1))),
+                             ("variance", scan.astype(float).var((0, 1)))):
+            np.testing.assert_allclose(found[f"patterns/{name}/data"], values, rtol=1e-9, atol=1e-9)
+        total = scan.sum((2, 3), dtype=float)
+        np.testing.assert_allclose(found["centre_of_mass/x/data"],
+                                   2 * (scan * x).sum((2, 3)) / total, atol=1e-9)
+        # the beam is found to a fraction of a pixel
+        done, found = self.run_study(STUDY)
+        beam = found["metadatabundle/beam"]
+        self.assertLess(abs(beam["column"][()] - 15.3), 0.1)
+        self.assertLess(abs(beam["row"][()] - 16.2), 0.1)
+        self.assertIn("found in the mean pattern", done.stdout)
+
+    def test_phase(self):
+        """A disk that moves as the slope of a phase says gives that phase back, turned and mirrored
+        detectors too."""
+        y, x = np.mgrid[:ROWS, :COLUMNS] * 0.5  # Å
+        phase = 0.4 * x**2 - 0.5 * x * y + 0.3 * y**2
+        slope = np.stack([0.8 * x - 0.5 * y, -0.5 * x + 0.6 * y])  # rad/Å
+        mean = slope.mean((1, 2), keepdims=True)  # descan, which is taken off
+        expected = phase - mean[0] * x - mean[1] * y
+        slope = (slope - mean) / (2 * np.pi) * WAVELENGTH * 1e3 / 2  # pixels
+        for angle, flip in ((0, False), (30, False), (-75, True)):
+            c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+            on_detector = np.stack([c * slope[0] - s * slope[1], s * slope[0] + c * slope[1]])
+            if flip:
+                on_detector[1] *= -1
+            scan = np.array([[disk(15.5 + on_detector[0, i, j], 15.5 + on_detector[1, i, j], 6)
+                              for j in range(COLUMNS)] for i in range(ROWS)])
+            np.save(self.folder / "scan.npy", scan.astype("f4"))
+            study = STUDY[:STUDY.index("images:\n")] + "images: {centre_of_mass: {}}\n"
+            study = study.replace("{}", f"{{rotation_deg: {angle}, flip: {str(flip).lower()}}}")
+            _, found = self.run_study(study)
+            integrated = found["integrated_centre_of_mass/data"]
+            self.assertEqual(integrated.attrs["units"], "rad")
+            # the soft edge of the disk is known to some thousandths of a pixel
+            np.testing.assert_allclose(integrated, expected - expected.mean(), atol=0.02)
+
+    def test_the_scan_that_ships(self):
+        study = run("new", "images", cwd=self.folder).stdout
+        done, found = self.run_study(study)
+        self.assertIn("3 x 2 positions of 144 x 144 pixels (NanoMEGAS block file, uint8)", done.stdout)
+        self.assertEqual(found["virtual_images/bright_field/data"].shape, (3, 2))
+        _, binned = self.run_study(study, "scan.bin_pattern=2", "scan.rows=[1, 2]")
+        self.assertEqual(binned["patterns/mean/data"].shape, (72, 72))
+        axis = binned["patterns/mean/dim0"][()]
+        self.assertAlmostEqual(axis[1] - axis[0], 2 * 0.803084, 4)
+
+    def test_what_is_wrong_is_named(self):
+        np.save(self.folder / "scan.npy", np.ones((ROWS, COLUMNS, Q, Q), "u1"))
+        np.save(self.folder / "mask.npy", np.ones((4, 4)))
+        (self.folder / "study.yaml").write_text(STUDY)
+        for setting, status, words in (
+                ("scan.file=none.blo", 3, "there is no such file"),
+                ("scan.rows=[0, 60]", 3, "axis row has 6 elements"),
+                ("images.detectors.1.name=bright", 2, "is the name of another one"),
+                ("images.detectors.0.radii_px=[99, 100]", 2, "covers no pixel"),
+                ("scan.pixel_invA=0.1", 2, "is given twice"),
+                ("scan.dark=mask.npy", 3, "has 16 pixels, a pattern 1024"),
+                ("images.detectors.0.radii_px=[0, 2]", 3, "is not one image of 32 x 32")):
+            done = run("run", "study.yaml", "--set", setting, cwd=self.folder)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertFalse((self.folder / "study.h5").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
