@@ -29,6 +29,16 @@ FIT = ("study: fit\ndata: {file: scan.h5, truth: truth, dose: 1.0e+7}\n" + POLAR
        "  beam_tilt_mrad: {range: [-4, 4]}\n")
 
 
+STACK = f"""\
+crystals:
+  STO: {{cif: {command.CIF}/SrTiO3_stack.cif}}
+  PTO: {{cif: PTO_CIF}}
+specimen: {{beam_direction: [0, 0, 1], x_axis: [1, 0, 0], layers: [{{crystal: STO, cells: 10}}, {{crystal: PTO, cells: 10}}]}}
+beam: {{energy_keV: 300, semiangle_mrad: SEMIANGLE}}
+engine: {{kind: splitstep, g_max_invA: GMAX, slice_A: SLICE, absorption: proportional}}
+"""
+
+
 class FitParameters(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -114,6 +124,55 @@ class FitParameters(unittest.TestCase):
             self.assertTrue((np.abs(thickness - 24 * 3.902) < 4.5 * error).all())
             both = [file[f"pendel/parameters/polarization.PTO.Ti.{k}of2/data"][()] for k in (1, 2)]
             self.assertLess(np.abs(both[0] - both[1]).max(), 4 * 0.05)  # of the prior
+
+    def recovered_from_a_stack(self, keys, truth, shift=(0, 0), semiangle=1.6):
+        """Fits a scan of SrTiO3/PbTiO3, the second layer shifted [Å], simulated with finer slices and grid."""
+        def stack(cif, angle, g_max, slices):
+            return (STACK.replace("PTO_CIF", str(cif)).replace("SEMIANGLE", str(angle))
+                    .replace("GMAX", str(g_max)).replace("SLICE", str(slices)))
+        plain = command.CIF / "PbTiO3_stack.cif"
+        lines = []
+        for line in plain.read_text().splitlines():
+            word = line.split()
+            if len(word) == 7:  # an atom: label, element, x, y, z, occupancy, B
+                word[2:4] = (f"{float(x) + s / 3.905:.9f}" for x, s in zip(word[2:4], shift))
+            lines.append(" ".join(word))
+        (self.folder / "shifted.cif").write_text("\n".join(lines) + "\n")
+        random = np.random.default_rng(8)
+        tilt = random.uniform(-3, 3, (4, 2)).round(6)
+        tilts = "[" + ", ".join(f"[{x}, {y}]" for x, y in tilt) + "]"
+        (self.folder / "stack.yaml").write_text(
+            "study: pattern\n" + stack(self.folder / "shifted.cif", semiangle, 5, 0.66) +
+            f"pattern:\n  g_max_invA: 1.1\n  tilts_mrad: {tilts}\n")
+        made = command.run("run", "stack.yaml", cwd=self.folder)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        with h5py.File(self.folder / "stack.h5") as made, h5py.File(self.folder / "stack_scan.h5", "w") as scan:
+            scan["intensity"] = random.poisson(1e6 * made["pendel/intensity/data"][:, 0, :]).astype(float)
+            scan["hkl"] = made["pendel/hkl/data"][()]
+        (self.folder / "fit.yaml").write_text(
+            "study: fit\ndata: {file: stack_scan.h5, dose: 1.0e+6}\n" + stack(plain, 1.6, 4, 2) +
+            "fit:\n  beam_tilt_mrad: {range: [-4, 4]}\n"
+            "  search: {method: multistart, samples: 100, starts: 2}\n  checks: {bootstrap_positions: 0}\n" + keys)
+        done = command.run("run", "fit.yaml", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        tilts = {f"beam_tilt_mrad.{letter}": tilt[:, axis] for axis, letter in enumerate("xy")}
+        with h5py.File(self.folder / "fit.h5") as file:
+            for name, value in {**tilts, **truth}.items():
+                fitted = file[f"pendel/parameters/{name}/data"][()]
+                error = file[f"pendel/errors/{name}/data"][()]
+                self.assertTrue((np.abs(fitted - value) < 4.5 * error).all(),
+                                f"{name}: {fitted} ± {error}, true {value}")
+                if name in truth:  # and known well enough to tell it from nothing
+                    self.assertTrue((error < 0.1 * np.abs(value)).all(), f"{name}: {fitted} ± {error}")
+
+    def test_a_shifted_layer(self):
+        self.recovered_from_a_stack("  registry_A:\n    - {layer: 2, axis: x, range: [-0.5, 0.5]}\n"
+                                    "    - {layer: 2, axis: y, range: [-0.5, 0.5]}\n",
+                                    {"registry_A.2.x": 0.15, "registry_A.2.y": -0.08}, shift=(0.15, -0.08))
+
+    def test_a_wider_probe(self):
+        self.recovered_from_a_stack("  semiangle_mrad: {range: [1.2, 2.4]}\n", {"semiangle_mrad": 1.9},
+                                    semiangle=1.9)
 
     def test_what_cannot_be_is_refused(self):
         for keys, message in (
