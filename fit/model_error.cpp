@@ -37,10 +37,9 @@ double median_scatter(const std::vector<DiskData>& data, const std::vector<Posit
 
 }  // namespace
 
-double estimated_model_error(const DiskModel& model, const StartTable& table,
-                             std::vector<DiskData> data, const FitOptions& options) {
+double estimated_model_error(const DiskModel& model, const std::vector<DiskData>& data,
+                             std::vector<PositionFit> fits, const FitOptions& options) {
   const int unknowns = int(free_unknowns(model, options.nuisance).size());
-  std::vector<PositionFit> fits = fit_scan(model, table, data, options);
   double f = 0;
   for (int turn = 0; turn < turns; ++turn) {
     const double before = f;

@@ -6,9 +6,9 @@ namespace pendel {
 
 /// The relative model error f (variance + (f m)²) at which the median over positions of the scatter
 /// factor (least squares: the reduced χ²) is 1; 0 if it is below 1 without. `data` have no model
-/// error; each fit of them with its f changes the weights, so fits and estimate take turns. Error
+/// error, `fits` are theirs; a fit with f has other weights, so fits and estimate take turns. Error
 /// (input) if no position can be fitted.
-double estimated_model_error(const DiskModel& model, const StartTable& table,
-                             std::vector<DiskData> data, const FitOptions& options);
+double estimated_model_error(const DiskModel& model, const std::vector<DiskData>& data,
+                             std::vector<PositionFit> fits, const FitOptions& options);
 
 }  // namespace pendel

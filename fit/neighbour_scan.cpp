@@ -57,7 +57,7 @@ std::vector<Eigen::VectorXd> starts_around(long row, long column, long stride, c
 
 }  // namespace
 
-std::vector<PositionFit> fit_scan_from_neighbours(const DiskModel& model, const StartTable& table,
+std::vector<PositionFit> fit_scan_from_neighbours(const DiskModel& model, const StartsOf& search,
                                                   const std::vector<DiskData>& data,
                                                   const ScanGrid& grid, const FitOptions& options,
                                                   const ScanHooks& hooks,
@@ -92,7 +92,7 @@ std::vector<PositionFit> fit_scan_from_neighbours(const DiskModel& model, const 
                (fit.status == FitStatus::converged &&
                 fit.reduced_chi2 <= typical * (1 + 5 * std::sqrt(2.0 / fit.degrees_of_freedom)));
       }
-      if (!good) fit = fit_position(model, table, own, options);
+      if (!good) fit = fit_position(model, search(i), own, options);
       if (!hooks.done) return;
       std::lock_guard<std::mutex> lock(mutex);
       hooks.done(i, fit);

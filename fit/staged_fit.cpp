@@ -7,10 +7,9 @@
 
 namespace pendel {
 
-namespace {
-
-std::vector<Eigen::VectorXd> starts_of(const CoarseStage& coarse, const DiskData& data,
-                                       const FitOptions& options) {
+std::vector<Eigen::VectorXd> coarse_starts(const CoarseStage& coarse, long position,
+                                           const FitOptions& options) {
+  const DiskData& data = coarse.data[std::size_t(position)];
   std::vector<Solution> solutions;
   for (const Eigen::VectorXd& start :
        coarse.table.best(data, coarse.nuisance, options.starts, options.start_distance)) {
@@ -27,8 +26,6 @@ std::vector<Eigen::VectorXd> starts_of(const CoarseStage& coarse, const DiskData
   return starts;
 }
 
-}  // namespace
-
 std::vector<PositionFit> fit_scan(const DiskModel& model, const CoarseStage& coarse,
                                   const std::vector<DiskData>& data, const FitOptions& options,
                                   const ScanHooks& hooks, const DiskModel* engine) {
@@ -38,8 +35,7 @@ std::vector<PositionFit> fit_scan(const DiskModel& model, const CoarseStage& coa
     if (hooks.skip && hooks.skip(i)) return;
     if (hooks.stop && hooks.stop()) return;
     const std::size_t at = std::size_t(i);
-    fits[at] =
-        fit_position(model, starts_of(coarse, coarse.data[at], options), data[at], options, engine);
+    fits[at] = fit_position(model, coarse_starts(coarse, i, options), data[at], options, engine);
     if (!hooks.done) return;
     std::lock_guard<std::mutex> lock(mutex);
     hooks.done(i, fits[at]);

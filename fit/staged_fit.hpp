@@ -12,6 +12,10 @@ struct CoarseStage {
   Nuisance nuisance;
 };
 
+/// The best distinct solutions of the coarse stage at a position, from the table's starts.
+std::vector<Eigen::VectorXd> coarse_starts(const CoarseStage& coarse, long position,
+                                           const FitOptions& options);
+
 /// As the other fit_scan. Every position's starts are the best distinct solutions of the coarse
 /// stage.
 std::vector<PositionFit> fit_scan(const DiskModel& model, const CoarseStage& coarse,

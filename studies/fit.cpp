@@ -29,9 +29,10 @@ FitOptions fit_options(const FitData& data, const ParameterOptions& options) {
 }
 
 // Evenly chosen.
-std::vector<DiskData> some_of(const std::vector<DiskData>& data, int most) {
+template <class Item>
+std::vector<Item> some_of(const std::vector<Item>& data, int most) {
   const std::size_t count = std::min<std::size_t>(data.size(), std::size_t(most));
-  std::vector<DiskData> chosen;
+  std::vector<Item> chosen;
   for (std::size_t i = 0; i < count; ++i)
     chosen.push_back(data[(2 * i + 1) * data.size() / (2 * count)]);
   return chosen;
@@ -99,8 +100,6 @@ Search choose_search(const FitData& data, const State& base,
   const std::string why = "a surrogate cannot hold this engine or these parameters";
   if (scan.shape.size() != 2)
     return {SearchMethod::multistart, why + ", and a list of positions has no neighbours"};
-  if (data.has_pixels())
-    return {SearchMethod::multistart, why + ", and pixels start from the integrals of disks"};
   // A polish takes about ten evaluations; one position in 64 is searched by itself.
   const double polish = 10, alone = search.fit.starts * search.fit.screening_iterations +
                                     search.fit.basins * polish;
@@ -123,6 +122,16 @@ std::string surrogate_summary(const SurrogateCertificate& c) {
 }
 
 // The table is of the coarse model where there is one.
+std::vector<PositionFit> fit_everywhere(const FitModels& models, const StartTable& table,
+                                        const std::vector<DiskData>& data,
+                                        const std::vector<DiskData>& coarse,
+                                        const FitOptions& options, const ScanHooks& hooks) {
+  if (models.coarse)
+    return fit_scan(*models.model, {*models.coarse, table, coarse, options.nuisance}, data, options,
+                    hooks, models.engine.get());
+  return fit_scan(*models.model, table, data, options, hooks, models.engine.get());
+}
+
 std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable& table,
                                        const std::vector<DiskData>& data,
                                        const std::vector<DiskData>& coarse,
@@ -151,11 +160,15 @@ std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable
   };
   std::map<long, PositionFit> known;
   for (const auto& [index, row] : finished) known[long(index)] = fit_of_row(row, shape);
+  const StartsOf search = [&](long i) {
+    return models.coarse
+               ? coarse_starts({*models.coarse, table, coarse, options.nuisance}, i, options)
+               : table.best(data[std::size_t(i)], options.nuisance, options.starts,
+                            options.start_distance);
+  };
   std::vector<PositionFit> fits =
-      models.coarse     ? fit_scan(model, {*models.coarse, table, coarse, options.nuisance}, data,
-                                   options, hooks, models.engine.get())
-      : from_neighbours ? fit_scan_from_neighbours(model, table, data, grid, options, hooks, known)
-                        : fit_scan(model, table, data, options, hooks, models.engine.get());
+      from_neighbours ? fit_scan_from_neighbours(model, search, data, grid, options, hooks, known)
+                      : fit_everywhere(models, table, data, coarse, options, hooks);
   if (done_here < total)
     throw Error(ErrorKind::interrupted,
                 "interrupted: " + std::to_string(data.size() - std::size_t(total - done_here)) +
@@ -245,8 +258,12 @@ void FitStudy::run(RunContext& context) const {
   const StartTable table(models.coarse ? *models.coarse : used, fit.search.samples);
   double model_error = fit.noise.model_error;
   if (fit.noise.estimate_model_error) {
-    model_error =
-        estimated_model_error(used, table, some_of(positions, fit.search.scan_positions), options);
+    const std::vector<DiskData> some = some_of(positions, fit.search.scan_positions);
+    model_error = estimated_model_error(
+        used, some,
+        fit_everywhere(models, table, some, some_of(coarse, fit.search.scan_positions), options,
+                       {}),
+        options);
     for (DiskData& position : positions) position.noise.model_error = model_error;
     char line[100];
     std::snprintf(line, sizeof line, "model error: %.2g %% of the intensity, from χ²",

@@ -2,8 +2,7 @@
 
 namespace pendel {
 
-void check_noise(const NoiseOptions& options, bool has_variance, bool has_pixels,
-                 Problems& problems) {
+void check_noise(const NoiseOptions& options, bool has_variance, Problems& problems) {
   const auto no_effect = [&](const std::string& key, const std::string& wanted) {
     problems.add("fit.noise." + key, "has no effect without " + wanted);
   };
@@ -19,9 +18,6 @@ void check_noise(const NoiseOptions& options, bool has_variance, bool has_pixels
     no_effect("width", "loss: huber or loss: cauchy");
   if (options.estimate_model_error && options.model_error > 0)
     problems.add("fit.noise.model_error", "is given and to be estimated; remove one of the two");
-  if (options.estimate_model_error && has_pixels)
-    problems.add("fit.noise.estimate_model_error",
-                 "is for integrated disks; with data.pixels give model_error");
 }
 
 NoiseModel noise_model(const NoiseOptions& options) {

@@ -48,8 +48,7 @@ struct NoiseOptions {
 };
 
 /// Keys that have no effect or are missing. has_variance: of every set of data.
-void check_noise(const NoiseOptions& options, bool has_variance, bool has_pixels,
-                 Problems& problems);
+void check_noise(const NoiseOptions& options, bool has_variance, Problems& problems);
 NoiseModel noise_model(const NoiseOptions& options);
 
 }  // namespace pendel

@@ -91,14 +91,10 @@ void check_data(const FitStudy& study, Problems& problems) {
                    "is " + number_text(set.pixels->g_max_invA) +
                        "; at most engine.g_max_invA = " + number_text(study.engine.g_max_invA));
   }
-  check_noise(study.fit.noise, variance, pixels, problems);
+  check_noise(study.fit.noise, variance, problems);
   if (pixels && (study.fit.semiangle_mrad || study.fit.tilt_spread_mrad))
     problems.add(study.fit.semiangle_mrad ? "fit.semiangle_mrad" : "fit.tilt_spread_mrad",
                  "is for integrated disks; pixels have the size of the disks from beam and data");
-  if (pixels && study.fit.search.method == SearchMethod::neighbours)
-    problems.add("fit.search.method",
-                 "neighbours is for integrated disks; pixels start from the "
-                 "disks' integrals, by surrogate or multistart");
 }
 
 }  // namespace

@@ -44,13 +44,20 @@ struct Scan {
     options.starts = 8;
     model.calls = 0;
   }
+  StartsOf search() const {
+    return [this](long i) {
+      return table.best(data[std::size_t(i)], options.nuisance, options.starts,
+                        options.start_distance);
+    };
+  }
 };
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(finds_what_a_search_everywhere_finds) {
   const Scan scan;
-  const auto fits = fit_scan_from_neighbours(scan.model, scan.table, scan.data, grid, scan.options);
+  const auto fits =
+      fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options);
   const long calls = scan.model.calls.exchange(0);
   fit_scan(scan.model, scan.table, scan.data, scan.options);
   BOOST_TEST_MESSAGE("evaluations: " << calls << " from neighbours, " << scan.model.calls
@@ -69,7 +76,7 @@ BOOST_AUTO_TEST_CASE(threads_and_interruptions_do_not_matter) {
   const Scan scan;
   set_threads(1);
   const auto whole =
-      fit_scan_from_neighbours(scan.model, scan.table, scan.data, grid, scan.options);
+      fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options);
   set_threads(3);
   std::map<long, PositionFit> kept;
   ScanHooks hooks;
@@ -79,13 +86,13 @@ BOOST_AUTO_TEST_CASE(threads_and_interruptions_do_not_matter) {
     ++done;
   };
   hooks.stop = [&] { return done >= 60; };
-  fit_scan_from_neighbours(scan.model, scan.table, scan.data, grid, scan.options, hooks);
+  fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options, hooks);
   BOOST_TEST(kept.size() >= 60);
   BOOST_TEST(kept.size() < 70);
   const std::size_t before = kept.size();
   hooks.stop = nullptr;
   const auto resumed =
-      fit_scan_from_neighbours(scan.model, scan.table, scan.data, grid, scan.options, hooks,
+      fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options, hooks,
                                std::map<long, PositionFit>(kept));
   BOOST_TEST(kept.size() == whole.size());
   BOOST_TEST(before < kept.size());

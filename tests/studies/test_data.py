@@ -50,9 +50,9 @@ class Data(unittest.TestCase):
             for key, value in more.items():
                 file[key] = value
 
-    def fit(self, data, lines, status=0):
+    def fit(self, data, lines, status=0, template=command.FIT):
         """Runs a fit with these `data` and `fit` lines; the result's root, in memory."""
-        text = command.FIT.replace("{file: scan.h5, truth: truth}", data)
+        text = template.replace("{file: scan.h5, truth: truth}", data)
         (self.folder / "fit.yaml").write_text(text + "".join(f"  {line}\n" for line in lines))
         done = command.run("run", "fit.yaml", cwd=self.folder)
         self.assertEqual(done.returncode, status, done.stderr + done.stdout)
@@ -162,22 +162,25 @@ class Data(unittest.TestCase):
 
     # --- pixels
 
-    def write_disks(self, tilts, dose, **more):
-        images = []
+    def write_disks(self, tilts, dose, shape=None, wrong=0):
+        """Counts of whole patterns, at positions of this shape, of pixels that are wrong by a relative error."""
+        shape, images = shape or (len(tilts),), []
         for x, y in tilts:
             (self.folder / "c.yaml").write_text(CBED.replace("TILT", f"{x:.6f}, {y:.6f}"))
             done = command.run("run", "c.yaml", "--quiet", cwd=self.folder)
             self.assertEqual(done.returncode, 0, done.stderr)
             with h5py.File(self.folder / "c.h5") as file:
                 images.append(file["pendel/cbed/data"][0])
+        images = dose * np.array(images)
+        images *= np.maximum(1 + wrong * self.random.normal(size=images.shape), 0)
         axis = (np.arange(SIDE) - SIDE // 2) * PIXEL
         with h5py.File(self.folder / "d.h5", "w") as file:
-            file["cube/data"] = self.random.poisson(dose * np.array(images))
-            for i, values in enumerate((np.arange(len(tilts)), axis, axis)):
+            file["cube/data"] = self.random.poisson(images).reshape(*shape, SIDE, SIDE)
+            for i, values in enumerate((*map(np.arange, shape), axis, axis)):
                 file[f"cube/dim{i}"] = values
-                file[f"cube/dim{i}"].attrs["units"] = "mrad" if i else ""
+                file[f"cube/dim{i}"].attrs["units"] = "mrad" if i >= len(shape) else ""
             for number, letter in enumerate("xy"):
-                file[f"truth/beam_tilt_mrad.{letter}"] = tilts[:, number]
+                file[f"truth/beam_tilt_mrad.{letter}"] = tilts[:, number].reshape(shape)
 
     def test_pixels_of_disks(self):
         tilts = self.random.uniform(-2, 2, (3, 2))
@@ -193,6 +196,23 @@ class Data(unittest.TestCase):
         turned = self.fit(pixels.replace("rotation_deg: 7", "rotation_deg: -7"),
                           ["scale: {range: [0.8, 1.25]}"])
         self.assertGreater(np.median(turned["chi2"]), 1.3 * np.median(found["chi2"]))
+
+    def test_pixels_that_start_from_neighbours(self):
+        tilts = np.array([[1.0, -0.4], [1.1, -0.3], [1.2, -0.2], [-1.6, 1.3]])  # the last one is alone
+        self.write_disks(tilts, 3e4, shape=(1, 4))
+        pixels = ("{file: d.h5, intensity: cube, truth: truth, dose: 3.0e+4, semiangle_mrad: 1.8, "
+                  "pixels: {g_max_invA: 0.6, rotation_deg: 7, tolerance: 0.003}}")
+        lines = ["scale: {range: [0.8, 1.25]}", "checks: {bootstrap_positions: 0}"]
+        alone = self.fit(pixels, lines)
+        with_method = command.FIT.replace("search: {", "search: {method: neighbours, ")
+        self.assertNotEqual(with_method, command.FIT)
+        from_neighbours = self.fit(pixels, lines, template=with_method)
+        self.assertIn("search: neighbours", from_neighbours["said"])
+        for letter in "xy":
+            values = from_neighbours[f"parameters/beam_tilt_mrad.{letter}"]
+            self.assertEqual(values.shape, (1, 4))
+            np.testing.assert_allclose(values, alone[f"parameters/beam_tilt_mrad.{letter}"], atol=1e-3)
+        self.check_tilts(from_neighbours, tilts)
 
     # --- noise
 
@@ -236,6 +256,18 @@ class Data(unittest.TestCase):
         self.check_tilts(found, tilts)
         self.assertLess(abs(np.median(found["chi2"]) - 1), 0.1)
         self.assertIn("model error: ", found["said"])
+
+    def test_the_error_of_the_model_is_found_in_pixels(self):
+        tilts = self.random.uniform(-2, 2, (3, 2))
+        self.write_disks(tilts, 1e5, wrong=0.2)
+        found = self.fit("{file: d.h5, intensity: cube, truth: truth, dose: 1.0e+5, semiangle_mrad: 1.8, "
+                         "pixels: {g_max_invA: 0.6, rotation_deg: 7, tolerance: 0.003}}",
+                         ["scale: {range: [0.8, 1.25]}", "checks: {bootstrap_positions: 0}",
+                          "noise: {estimate_model_error: true}"])
+        # some 300 pixels each; at the disks' edges the template adds a little of its own
+        self.assertLess(abs(found["model_error"] / 0.2 - 1), 0.15)
+        self.check_tilts(found, tilts)
+        self.assertLess(abs(np.median(found["chi2"]) - 1), 0.1)
 
     # --- wrong input
 
