@@ -34,10 +34,10 @@ EngineOptions bloch() {
   return options;
 }
 
-// On a line over 8 degrees, away from symmetric directions.
+// On a line over 8 degrees, away from symmetric directions; no two of them are related by symmetry.
 std::vector<Vec2> wide_line() {
   std::vector<Vec2> tilts;
-  for (int i = 0; i <= 70; ++i) tilts.emplace_back(-0.07 + 0.002 * i, 0.011);
+  for (int i = 0; i <= 70; ++i) tilts.emplace_back(0.012 + 0.002 * i, 0.011);
   return tilts;
 }
 
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(borders_do_not_show) {
   std::vector<Vec2> tilts = wide_line(), borders;
   const double size = 0.14 / 7;
   for (int tile = 1; tile < 7; ++tile)
-    for (const double side : {-1e-9, 1e-9}) borders.emplace_back(-0.07 + size * tile + side, 0.011);
+    for (const double side : {-1e-9, 1e-9}) borders.emplace_back(0.012 + size * tile + side, 0.011);
   tilts.insert(tilts.end(), borders.begin(), borders.end());
   DirectionEngines engines(state, bloch(), tilts, some, true);
   BOOST_TEST(engines.tiles() == 7u);
@@ -187,6 +187,61 @@ BOOST_AUTO_TEST_CASE(borders_do_not_show) {
   BOOST_TEST_MESSAGE("jump " << jump << ", left out " << largest(found - refined));
   BOOST_TEST(jump > 0);
   BOOST_TEST(jump < 2 * largest(found - refined));
+}
+
+// Directions that the symmetry relates are laid upon each other: against the list turned back, at
+// the direction itself, phases included. A polar crystal has one mirror, strontium titanate all of
+// 4mm.
+BOOST_AUTO_TEST_CASE(directions_related_by_symmetry) {
+  State polar = titanate(100);
+  polar.crystals[0].crystal.sites[1].position.v += Vec3(0, 0.03, 0);
+  const std::vector<Hkl> wanted = {{0, 0, 0}, {1, 0, 0}, {0, 1, 0}, {-1, 0, 0}, {0, -1, 0}};
+  for (const auto& [state, number] : {std::pair{titanate(100), 8u}, {polar, 2u}}) {
+    // alone in their tiles but for equal ones: lists are those of these directions
+    const std::vector<Vec2> directions = {
+        {-0.07, 0.045}, {0.1, 0.012}, {-0.012, -0.1}, {0.02, -0.04}, {0.05, 0.05}};
+    DirectionEngines engines(state, bloch(), directions, {0, wanted}, true);
+    const auto symmetries = direction_symmetries(state, false);
+    BOOST_TEST(symmetries.size() == number);
+    BOOST_TEST(engines.tiles() > 1u);
+    engines.thickness_series(
+        state, directions, 0, {100},
+        [&](std::size_t, const std::vector<std::size_t>& which, const MatrixXcd& psi) {
+          for (std::size_t j = 0; j < which.size(); ++j) {
+            const Vec2 direction = directions[which[j]];
+            double least = 1;  // over the symmetries: one of them is that of the tile
+            for (const DirectionSymmetry& symmetry : symmetries) {
+              const Vec2 turned = (symmetry.R * Vec2(direction.array().sin())).array().asin();
+              BeamList list;
+              for (const Hkl& hkl : beam_list(state, bloch(), {turned}).hkl)
+                list.hkl.push_back(symmetry.before(hkl));
+              const EngineWithBeams engine = make_engine(state, wanted, bloch(), list, {direction});
+              ExitWaves waves;
+              exit_waves(engine.engine, state, {direction}, {}, waves);
+              double error = 0;
+              for (std::size_t i = 0; i < wanted.size(); ++i)
+                error = std::max(error,
+                                 std::abs(waves.psi(engine.index[i], 0) - psi(long(i), long(j))));
+              least = std::min(least, error);
+            }
+            BOOST_TEST(least < 1e-8);
+          }
+        });
+  }
+}
+
+// All of a square that one list with the symmetry serves in fewer operations than lists that
+// follow, and one that it does not.
+BOOST_AUTO_TEST_CASE(whichever_takes_fewer_operations) {
+  const State state = titanate(200);
+  for (const auto& [half_width, one] : {std::pair{0.014, true}, {0.07, false}}) {
+    std::vector<Vec2> square;
+    for (int x = -10; x <= 10; ++x)
+      for (int y = -10; y <= 10; ++y) square.push_back(half_width / 10 * Vec2(x, y));
+    DirectionEngines engines(state, bloch(), square, some, true);
+    BOOST_TEST((engines.tiles() == 1u) == one);
+    BOOST_TEST(engines.tiles() <= 10u);  // of an octant
+  }
 }
 
 // A stated tolerance bounds what the last third of the beams changed; what is still missing may be
