@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/parallel.hpp"
+#include "fit/uncertainty.hpp"
 
 namespace pendel {
 
@@ -32,13 +33,24 @@ DiskData simulated(const DiskData& data, const Eigen::VectorXd& expected, std::u
 Eigen::MatrixXd bootstrap(const DiskModel& model, const DiskData& data, const FitOptions& options,
                           const PositionFit& fit, int samples, std::uint64_t seed) {
   const long n = fit.solution.values.size();
-  const Eigen::VectorXd sigma = (fit.covariance.diagonal() / fit.cramer_rao_factor).cwiseSqrt();
+  const Eigen::VectorXd sigma =
+      cramer_rao(weighted_jacobian(model, data, fit.solution, nullptr, nullptr),
+                 free_unknowns(model, options.nuisance))
+          .diagonal()
+          .cwiseSqrt();
   Eigen::MatrixXd result(samples, n + 2);
   parallel_for(samples, [&](long s, int) {
-    const DiskData again =
-        simulated(data, fit.fitted, seed + 0x9e3779b97f4a7c15ull * std::uint64_t(s + 1));
-    const Solution refit =
-        solve(model, again, options.nuisance, options.solve, fit.solution.values);
+    const std::uint64_t own_seed = seed + 0x9e3779b97f4a7c15ull * std::uint64_t(s + 1);
+    const DiskData again = simulated(data, fit.fitted, own_seed);
+    // a prior is a measurement like the data: another one would have had another mean
+    std::mt19937_64 random(~own_seed);
+    std::vector<Parameter> parameters = model.parameters();
+    for (long k = 0; k < n; ++k)
+      if (Parameter& p = parameters[std::size_t(k)]; p.has_prior())
+        p.prior_mean =
+            fit.solution.values[k] + p.prior_sigma * std::normal_distribution<double>()(random);
+    const Solution refit = solve(WithParameters(model, std::move(parameters)), again,
+                                 options.nuisance, options.solve, fit.solution.values);
     Eigen::VectorXd change(n + 2);
     change << refit.values - fit.solution.values, refit.scale - fit.solution.scale,
         refit.background - fit.solution.background;

@@ -217,6 +217,15 @@ Local local_energy(const Problem& p, std::size_t i, const Eigen::VectorXd& x,
   local.energy = local.chi2 / (2 * p.factor[i]);
   local.gradient = A.transpose() * r / p.factor[i];
   local.hessian = A.transpose() * A / p.factor[i];
+  for (std::size_t j = 0; j < free.size(); ++j) {
+    if (free[j] >= n || !p.model.parameters()[std::size_t(free[j])].has_prior()) continue;
+    const Parameter& parameter = p.model.parameters()[std::size_t(free[j])];
+    const double s = (x[free[j]] - parameter.prior_mean) / parameter.prior_sigma;
+    local.chi2 += s * s;
+    local.energy += s * s / 2;
+    local.gradient[long(j)] += s / parameter.prior_sigma;
+    local.hessian(long(j), long(j)) += 1 / (parameter.prior_sigma * parameter.prior_sigma);
+  }
   return local;
 }
 
@@ -504,9 +513,9 @@ Coupling couple(const DiskModel& model, const std::vector<DiskData>& data,
     fit.solution.chi2 = at.locals[i].chi2;
     fit.reduced_chi2 = fit.solution.chi2 / fit.degrees_of_freedom;
     fit.basins = candidates[i];
-    const Eigen::MatrixXd A =
-        weighted_jacobian(model, data[i], fit.solution, &fit.fitted, nullptr)(Eigen::all, free);
-    information[i] = A.transpose() * A / p.factor[i];
+    const Eigen::MatrixXd A = weighted_jacobian(model, data[i], fit.solution, &fit.fitted, nullptr,
+                                                p.factor[i])(Eigen::all, free);
+    information[i] = A.transpose() * A;
   });
   values = parameters_of(p, at);
   parallel_for(long(data.size()), [&](long index, int) {

@@ -87,18 +87,33 @@ std::vector<std::string> open_combinations(const std::vector<Determination>& pos
     Eigen::VectorXd sum;
   };
   std::map<std::vector<int>, Group> groups;  // by the parameters that take part
-  for (const Determination& position : positions)
+  for (const Determination& position : positions) {
+    std::map<std::vector<int>, std::vector<Eigen::VectorXd>> open;
     for (long i = 0; i < position.open.cols(); ++i) {
-      Eigen::VectorXd v = position.open.col(i);
       std::vector<int> members;
-      for (int k = 0; k < v.size(); ++k)
-        if (std::abs(v[k]) >= takes_part) members.push_back(k);
+      for (int k = 0; k < position.open.rows(); ++k)
+        if (std::abs(position.open(k, i)) >= takes_part) members.push_back(k);
+      open[members].push_back(position.open.col(i));
+    }
+    for (const auto& [members, vectors] : open) {
+      if (members.size() > 1 && vectors.size() == members.size()) {  // nothing of them is known
+        for (const int k : members) {
+          Group& alone = groups[{k}];
+          if (alone.count == 0) alone.sum = Eigen::VectorXd::Zero(position.open.rows());
+          alone.sum[k] += 1;
+          ++alone.count;
+        }
+        continue;
+      }
       Group& group = groups[members];
-      if (group.count == 0) group.sum = Eigen::VectorXd::Zero(v.size());
-      if (group.sum.dot(v) < 0 || (group.count == 0 && v[members.front()] < 0)) v = -v;
-      group.sum += v;
+      if (group.count == 0) group.sum = Eigen::VectorXd::Zero(position.open.rows());
+      for (Eigen::VectorXd v : vectors) {
+        if (group.sum.dot(v) < 0 || (group.sum.isZero(0) && v[members.front()] < 0)) v = -v;
+        group.sum += v;
+      }
       ++group.count;
     }
+  }
 
   std::vector<std::pair<int, std::string>> lines;
   for (const auto& [members, group] : groups) {

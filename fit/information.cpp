@@ -24,6 +24,12 @@ bool near(const Eigen::VectorXd& a, const Eigen::VectorXd& b,
   return true;
 }
 
+// Of a measurement that is not made yet: priors around the truth.
+std::vector<Parameter> centred(std::vector<Parameter> parameters, const Eigen::VectorXd& values) {
+  for (std::size_t k = 0; k < parameters.size(); ++k) parameters[k].prior_mean = values[long(k)];
+  return parameters;
+}
+
 }  // namespace
 
 DiskData expected_data(const DiskModel& model, const Eigen::VectorXd& values, double dose,
@@ -45,9 +51,10 @@ Eigen::VectorXd predicted_errors(const DiskModel& model, const DiskData& expecte
   return cramer_rao(J, free_unknowns(model, nuisance)).diagonal().head(values.size()).cwiseSqrt();
 }
 
-Confusable nearest_confusable(const DiskModel& model, const StartTable& table,
+Confusable nearest_confusable(const DiskModel& as_known, const StartTable& table,
                               const DiskData& expected, const Eigen::VectorXd& values,
                               const FitOptions& options) {
+  const WithParameters model(as_known, centred(as_known.parameters(), values));
   const std::vector<Parameter>& parameters = model.parameters();
   SolveOptions screening = options.solve;
   screening.max_iterations = options.screening_iterations;
@@ -73,8 +80,9 @@ Confusable nearest_confusable(const DiskModel& model, const StartTable& table,
   return nearest;
 }
 
-Eigen::VectorXd fitted_bias(const DiskModel& model, const DiskData& data_of_other,
+Eigen::VectorXd fitted_bias(const DiskModel& as_known, const DiskData& data_of_other,
                             const Eigen::VectorXd& values, const FitOptions& options) {
+  const WithParameters model(as_known, centred(as_known.parameters(), values));
   const Solution s = solve(model, data_of_other, options.nuisance, options.solve, values);
   if (!s.converged)
     throw Error(ErrorKind::numerical,

@@ -1,5 +1,6 @@
-// What a measurement can tell before it is made: the Cramér-Rao limit of every parameter, the
-// nearest other state that would look alike, and how far a neglected effect moves the answer.
+// What a measurement can tell before it is made (a parameter's prior is centred on the truth): the
+// Cramér-Rao limit of every parameter, the nearest other state that would look alike, and how far a
+// neglected effect moves the answer.
 #pragma once
 #include "fit/position_fit.hpp"
 

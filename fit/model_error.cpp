@@ -39,7 +39,8 @@ double median_scatter(const std::vector<DiskData>& data, const std::vector<Posit
 
 double estimated_model_error(const DiskModel& model, const std::vector<DiskData>& data,
                              std::vector<PositionFit> fits, const FitOptions& options) {
-  const int unknowns = int(free_unknowns(model, options.nuisance).size());
+  const int unknowns =
+      std::max(0, int(free_unknowns(model, options.nuisance).size()) - free_priors(model));
   double f = 0;
   for (int turn = 0; turn < turns; ++turn) {
     const double before = f;

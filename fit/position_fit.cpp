@@ -43,7 +43,7 @@ std::vector<Solution> distinct(std::vector<Solution> solutions,
 }
 
 int degrees_of_freedom(const DiskModel& model, const DiskData& data, const Nuisance& nuisance) {
-  return int(data.intensity.array().isFinite().count()) -
+  return int(data.intensity.array().isFinite().count()) + free_priors(model) -
          int(free_unknowns(model, nuisance).size());
 }
 
@@ -162,8 +162,18 @@ void assess(const DiskModel& model, const DiskData& data, const Nuisance& nuisan
   fit.degrees_of_freedom = degrees_of_freedom(model, data, nuisance);
   fit.reduced_chi2 = fit.solution.chi2 / fit.degrees_of_freedom;
   const Eigen::MatrixXd J = weighted_jacobian(model, data, fit.solution, &fit.fitted, nullptr);
-  fit.cramer_rao_factor = std::max(1.0, scatter_factor(data, fit.fitted, int(free.size())));
-  fit.covariance = fit.cramer_rao_factor * cramer_rao(J, free);
+  const int by_data = std::max(0, int(free.size()) - free_priors(model));
+  const double factor = std::max(1.0, scatter_factor(data, fit.fitted, by_data));
+  fit.cramer_rao_factor = factor;
+  // The scatter of the data enlarges what they contribute, not the priors' part.
+  const Eigen::MatrixXd C = cramer_rao(J, free);
+  fit.covariance = factor * C;
+  for (std::size_t k = 0; k < model.parameters().size(); ++k) {
+    const Parameter& p = model.parameters()[k];
+    if (!p.has_prior() || !(p.lower < p.upper)) continue;
+    fit.covariance -=
+        (factor - 1) * C.col(long(k)) * C.row(long(k)) / (p.prior_sigma * p.prior_sigma);
+  }
 }
 
 }  // namespace pendel

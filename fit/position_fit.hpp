@@ -25,7 +25,7 @@ struct PositionFit {
   double reduced_chi2 = 0;
   /// (parameters + 2)²: parameters, scale, background. (Jᵀ Σ⁻¹ J)⁻¹ with the variances that the
   /// model predicts (the Cramér-Rao limit), times the scatter factor (least squares:
-  /// the reduced χ²) where that exceeds 1. Rows of
+  /// the reduced χ²) where that exceeds 1; priors' part is not enlarged. Rows of
   /// fixed parameters and of those that the data leave undetermined are NaN.
   Eigen::MatrixXd covariance;
   double cramer_rao_factor = 1;  ///< covariance over the Cramér-Rao limit

@@ -8,24 +8,11 @@ namespace pendel {
 
 namespace {
 
-/// The model with one parameter held.
-class Held : public DiskModel {
- public:
-  Held(const DiskModel& model, int parameter, double value)
-      : model_(model), parameters_(model.parameters()) {
-    parameters_[std::size_t(parameter)].lower = parameters_[std::size_t(parameter)].upper = value;
-  }
-  const std::vector<Parameter>& parameters() const override { return parameters_; }
-  int disks() const override { return model_.disks(); }
-  void evaluate(const double* values, Eigen::VectorXd& intensity,
-                Eigen::MatrixXd* jacobian) const override {
-    model_.evaluate(values, intensity, jacobian);
-  }
-
- private:
-  const DiskModel& model_;
-  std::vector<Parameter> parameters_;
-};
+/// The parameters, one of them held.
+std::vector<Parameter> held(std::vector<Parameter> parameters, int parameter, double value) {
+  parameters[std::size_t(parameter)].lower = parameters[std::size_t(parameter)].upper = value;
+  return parameters;
+}
 
 /// Distance from the fitted value at which the root of the excess reaches that of `level`, walking
 /// in one direction.
@@ -65,8 +52,8 @@ Profile profile(const DiskModel& model, const DiskData& data, const FitOptions& 
   const auto fit_at = [&](std::size_t i, const Solution& start) {
     Eigen::VectorXd at = start.values;
     at[parameter] = values[i];
-    const Solution found =
-        solve(Held(model, parameter, values[i]), data, options.nuisance, options.solve, at);
+    const WithParameters with_it_held(model, held(model.parameters(), parameter, values[i]));
+    const Solution found = solve(with_it_held, data, options.nuisance, options.solve, at);
     if (solutions[i].values.size() == 0 || found.chi2 < solutions[i].chi2) solutions[i] = found;
   };
   fit_at(centre, fit.solution);

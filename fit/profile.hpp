@@ -6,7 +6,7 @@ namespace pendel {
 
 struct Profile {
   Eigen::VectorXd values;  ///< of the parameter, increasing
-  Eigen::VectorXd chi2;    ///< Σ r² at the best values of the others
+  Eigen::VectorXd chi2;    ///< Σ r² (priors included) at the best values of the others
   /// Where χ² exceeds its minimum by cramer_rao_factor, below and above (by linear interpolation
   /// of the root of the excess); NaN if it does not within the values.
   double lower = 0, upper = 0;

@@ -21,7 +21,8 @@ constexpr double least_count = 1e-9;
 using Unknowns = Eigen::VectorXd;
 
 /// Residuals over one block of a position's own free unknowns and, if there are shared ones, a
-/// second block of these; the others keep the values in `x`.
+/// second block of these; the others keep the values in `x`. Behind those of the data come the
+/// priors' of all but the shared parameters.
 class DiskCost : public ceres::CostFunction {
  public:
   DiskCost(const DiskModel& model, const DiskData& data, Unknowns x, const std::vector<int>& own,
@@ -29,7 +30,11 @@ class DiskCost : public ceres::CostFunction {
       : model_(model), data_(data), x_(std::move(x)), columns_{own, shared} {
     for (int i = 0; i < data.intensity.size(); ++i)
       if (std::isfinite(data.intensity[i])) used_.push_back(i);
-    set_num_residuals(int(used_.size()));
+    for (int k = 0; k < int(model.parameters().size()); ++k)
+      if (model.parameters()[std::size_t(k)].has_prior() &&
+          std::find(shared.begin(), shared.end(), k) == shared.end())
+        priors_.push_back(k);
+    set_num_residuals(int(used_.size() + priors_.size()));
     for (const std::vector<int>& block : columns_)
       if (!block.empty()) mutable_parameter_block_sizes()->push_back(int(block.size()));
   }
@@ -88,6 +93,19 @@ class DiskCost : public ceres::CostFunction {
         }
       }
     }
+    for (std::size_t j = 0; j < priors_.size(); ++j) {
+      const Parameter& p = model_.parameters()[std::size_t(priors_[j])];
+      const std::size_t row = used_.size() + j;
+      residuals[row] = (x[priors_[j]] - p.prior_mean) / p.prior_sigma;
+      number = 0;
+      for (const std::vector<int>& block : columns_) {
+        if (block.empty()) continue;
+        double* out = jacobians ? jacobians[number] : nullptr;
+        ++number;
+        for (std::size_t k = 0; out && k < block.size(); ++k)
+          out[row * block.size() + k] = block[k] == priors_[j] ? 1 / p.prior_sigma : 0;
+      }
+    }
     return true;
   }
 
@@ -102,10 +120,32 @@ class DiskCost : public ceres::CostFunction {
   const DiskModel& model_;
   const DiskData& data_;
   Unknowns x_;
-  std::vector<std::vector<int>> columns_;  // own, shared: indices into x_
-  std::vector<int> used_;
+  std::vector<std::vector<int>> columns_;   // own, shared: indices into x_
+  std::vector<int> used_, priors_;          // disks; parameters
   mutable Eigen::VectorXd at_, intensity_;  // the last point asked for; one solve uses one thread
   mutable Eigen::MatrixXd d_intensity_;
+};
+
+/// The priors of shared parameters.
+class SharedPriors : public ceres::CostFunction {
+ public:
+  SharedPriors(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
+    set_num_residuals(int(parameters_.size()));
+    mutable_parameter_block_sizes()->push_back(int(parameters_.size()));
+  }
+  bool Evaluate(double const* const* blocks, double* residuals, double** jacobians) const override {
+    const std::size_t n = parameters_.size();
+    for (std::size_t k = 0; k < n; ++k) {
+      const double weight = parameters_[k].has_prior() ? 1 / parameters_[k].prior_sigma : 0;
+      residuals[k] = weight * (blocks[0][k] - parameters_[k].prior_mean);
+      for (std::size_t j = 0; jacobians && jacobians[0] && j < n; ++j)
+        jacobians[0][k * n + j] = j == k ? weight : 0;
+    }
+    return true;
+  }
+
+ private:
+  std::vector<Parameter> parameters_;
 };
 
 struct Range {
@@ -233,6 +273,11 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
     set_bounds(problem, blocks[i], own, ranges);
     residuals += cost->num_residuals();
   }
+  std::vector<Parameter> with_priors;
+  for (const int k : shared) with_priors.push_back(model.parameters()[std::size_t(k)]);
+  const auto has_prior = [](const Parameter& p) { return p.has_prior(); };
+  residuals += int(std::count_if(with_priors.begin(), with_priors.end(), has_prior));
+  problem.AddResidualBlock(new SharedPriors(with_priors), nullptr, common.data());
   set_bounds(problem, common, shared, ranges);
   ordering->AddElementToGroup(common.data(), 1);
 

@@ -20,7 +20,7 @@ struct SolveOptions {
 struct Solution {
   Eigen::VectorXd values;  ///< of the model's parameters
   double scale = 1, background = 0;
-  double chi2 = 0;         ///< Σ r² (Poisson: deviance)
+  double chi2 = 0;         ///< Σ r² (Poisson: deviance), of the data and of parameters' priors
   int iterations = 0;      ///< evaluations after that of the start
   bool converged = false;  ///< a result, not an error
 };

@@ -13,6 +13,7 @@ namespace {
 // How well a table's nearest sample describes a disk: softens the weights of strong disks.
 constexpr double relative_error = 0.2;
 constexpr double floor_of_mean = 0.02;
+constexpr double prior_reach = 3;  // standard deviations
 
 constexpr int lanes = 16;    // samples compared together
 constexpr int together = 4;  // positions
@@ -69,6 +70,11 @@ StartTable::StartTable(const DiskModel& model, int samples) : parameters_(model.
   std::vector<int> varied;
   for (int k = 0; k < n; ++k)
     if (!parameters_[k].linear) varied.push_back(k);
+  std::vector<double> lower, upper;  // a prior leaves little beyond a few sigmas
+  for (const Parameter& p : parameters_) {
+    lower.push_back(std::clamp(p.prior_mean - prior_reach * p.prior_sigma, p.lower, p.upper));
+    upper.push_back(std::clamp(p.prior_mean + prior_reach * p.prior_sigma, p.lower, p.upper));
+  }
   points_.resize(n, samples);
   disks_ = model.disks();
   const int blocks = (samples + lanes - 1) / lanes;
@@ -83,7 +89,7 @@ StartTable::StartTable(const DiskModel& model, int samples) : parameters_(model.
     for (std::size_t j = 0; j < varied.size(); ++j) {
       const int k = varied[j];
       const double x = std::fmod(0.5 + (s + 1) * std::pow(phi, -(double(j) + 1)), 1.0);
-      points_(k, s) = parameters_[k].lower + x * (parameters_[k].upper - parameters_[k].lower);
+      points_(k, s) = lower[std::size_t(k)] + x * (upper[std::size_t(k)] - lower[std::size_t(k)]);
     }
   parallel_for(samples, [&](long s, int) {
     Eigen::VectorXd intensity;

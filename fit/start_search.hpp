@@ -8,7 +8,8 @@ namespace pendel {
 class StartTable {
  public:
   /// `samples` points of a low-discrepancy sequence in the box of the model's ranges; linear
-  /// parameters stay at their nominal values. [Roberts2018]
+  /// parameters stay at their nominal values. Of a parameter with a prior, the box holds three
+  /// standard deviations around its mean. [Roberts2018]
   StartTable(const DiskModel& model, int samples);
 
   /// Of every position up to `count` starts in order of increasing misfit (scale and background

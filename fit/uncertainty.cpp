@@ -20,7 +20,7 @@ std::vector<int> free_unknowns(const DiskModel& model, const Nuisance& nuisance)
 
 Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
                                   const Solution& solution, Eigen::VectorXd* fitted,
-                                  Eigen::VectorXd* sigma) {
+                                  Eigen::VectorXd* sigma, double factor) {
   Eigen::VectorXd intensity;
   Eigen::MatrixXd jacobian;
   model.evaluate(solution.values.data(), intensity, &jacobian);
@@ -35,7 +35,21 @@ Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
     if (sigma) (*sigma)[i] = std::sqrt(variance);
   }
   if (fitted) *fitted = values;
+  const long data_rows = J.rows();
+  for (std::size_t k = 0; k < model.parameters().size(); ++k) {
+    if (!model.parameters()[k].has_prior()) continue;
+    J.conservativeResize(J.rows() + 1, Eigen::NoChange);
+    J.bottomRows(1).setZero();
+    J(J.rows() - 1, long(k)) = 1 / model.parameters()[k].prior_sigma;
+  }
+  J.topRows(data_rows) /= std::sqrt(factor);
   return J;
+}
+
+int free_priors(const DiskModel& model) {
+  int count = 0;
+  for (const Parameter& p : model.parameters()) count += p.has_prior() && p.lower < p.upper;
+  return count;
 }
 
 Eigen::MatrixXd inverse_information(const Eigen::MatrixXd& information) {
@@ -85,10 +99,11 @@ Eigen::VectorXd model_shift(const DiskModel& model, const DiskModel& finer, cons
   Eigen::VectorXd fitted, sigma, intensity;
   const Eigen::MatrixXd J = weighted_jacobian(model, data, solution, &fitted, &sigma);
   finer.evaluate(solution.values.data(), intensity, nullptr);
-  Eigen::VectorXd difference = fitted;
-  difference.array() -= solution.scale * data.dose * intensity.array() + solution.background;
-  for (int i = 0; i < difference.size(); ++i)
-    difference[i] = J.row(i).isZero(0) ? 0 : difference[i] / sigma[i];
+  Eigen::VectorXd difference = Eigen::VectorXd::Zero(J.rows());  // a prior does not change
+  for (int i = 0; i < fitted.size(); ++i)
+    if (!J.row(i).isZero(0))
+      difference[i] =
+          (fitted[i] - solution.scale * data.dose * intensity[i] - solution.background) / sigma[i];
   const std::vector<int> free = free_unknowns(model, nuisance);
   Eigen::VectorXd shift = Eigen::VectorXd::Zero(J.cols());
   if (!free.empty()) {

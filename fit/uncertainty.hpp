@@ -10,11 +10,15 @@ namespace pendel {
 std::vector<int> free_unknowns(const DiskModel& model, const Nuisance& nuisance);
 
 /// Derivative of every disk's value with respect to (parameters, scale, background), divided by the
-/// standard deviation that the fitted model predicts; rows of missing disks are 0. `fitted`: model
-/// values in data units; both may be null.
+/// standard deviation that the fitted model predicts; rows of missing disks are 0. Behind them a
+/// row for every parameter with a prior. `fitted`: model values in data units; both may be null.
+/// factor: by which the data's variances are enlarged.
 Eigen::MatrixXd weighted_jacobian(const DiskModel& model, const DiskData& data,
                                   const Solution& solution, Eigen::VectorXd* fitted,
-                                  Eigen::VectorXd* sigma);
+                                  Eigen::VectorXd* sigma, double factor = 1);
+
+/// Priors of parameters that are not held: each counts as one datum more.
+int free_priors(const DiskModel& model);
 
 /// Inverse of an information matrix; NaN along what it leaves undetermined.
 Eigen::MatrixXd inverse_information(const Eigen::MatrixXd& information);

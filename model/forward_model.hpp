@@ -22,6 +22,23 @@ class DiskModel {
                         Eigen::MatrixXd* jacobian) const = 0;
 };
 
+/// A model with other ranges or priors of its parameters.
+class WithParameters : public DiskModel {
+ public:
+  WithParameters(const DiskModel& model, std::vector<Parameter> parameters)
+      : model_(model), parameters_(std::move(parameters)) {}
+  const std::vector<Parameter>& parameters() const override { return parameters_; }
+  int disks() const override { return model_.disks(); }
+  void evaluate(const double* values, Eigen::VectorXd& intensity,
+                Eigen::MatrixXd* jacobian) const override {
+    model_.evaluate(values, intensity, jacobian);
+  }
+
+ private:
+  const DiskModel& model_;
+  std::vector<Parameter> parameters_;
+};
+
 /// The mean of |ψ_g|² over the aperture and the spread of the tilt, by an engine, at directions
 /// κ_q = α u_q + σ v_q with α the state's semiangle and σ its tilt_spread:
 ///   I_g = Σ_q w_q |ψ_g(θ + κ_q)|²,  dI_g = 2 Σ_q w_q Re(ψ_g* dψ_g), dψ_g/dα = u_q·∂ψ_g/∂θ.

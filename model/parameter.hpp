@@ -2,6 +2,8 @@
 // moved along the direction; derivative = the simulator's response along it.
 #pragma once
 #include <Eigen/Core>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,10 @@ struct Parameter {
   double nominal = 0;      ///< value that the base state has
   StateTangent direction;  ///< per unit of the value
   bool linear = false;     ///< data are linear in it: starts need not vary it
+  /// What is known of it before the data: normally distributed; infinite: nothing.
+  double prior_mean = 0, prior_sigma = std::numeric_limits<double>::infinity();
+
+  bool has_prior() const { return std::isfinite(prior_sigma); }
 };
 
 /// Beam tilt in mrad along lab x (axis 0) or y (axis 1).

@@ -197,6 +197,35 @@ std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_posi
   return text;
 }
 
+// What parameters' priors were and what became of them, a line each.
+std::vector<std::string> gaussian_summary(const std::vector<Parameter>& parameters,
+                                          const std::vector<PositionFit>& fits) {
+  std::vector<std::string> lines;
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const Parameter& p = parameters[k];
+    if (!p.has_prior()) continue;
+    std::vector<double> errors;
+    double square = 0;
+    for (const PositionFit& fit : fits) {
+      if (fit.status == FitStatus::no_data) continue;
+      errors.push_back(std::sqrt(fit.covariance(long(k), long(k))));
+      square += std::pow((fit.solution.values[long(k)] - p.prior_mean) / p.prior_sigma, 2);
+    }
+    if (errors.empty()) continue;
+    const double away = std::sqrt(square / double(errors.size()));
+    std::nth_element(errors.begin(), errors.begin() + long(errors.size() / 2), errors.end());
+    char text[240];
+    std::snprintf(text, sizeof text,
+                  "prior: %s %.5g ± %.2g %s; with the data ± %.2g (median), %.2g prior sigmas from "
+                  "it (rms)%s",
+                  p.name.c_str(), p.prior_mean, p.prior_sigma, p.unit.c_str(),
+                  errors[errors.size() / 2], away,
+                  away > 3 ? "; warning: data and prior contradict each other" : "");
+    lines.push_back(text);
+  }
+  return lines;
+}
+
 }  // namespace
 
 void FitStudy::run(RunContext& context) const {
@@ -241,10 +270,16 @@ void FitStudy::run(RunContext& context) const {
       all_free.coarse ? *all_free.coarse : *all_free.model, unknowns,
       all_free.coarse ? coarse : positions, fit.search, options, base, parameters);
   for (const SharedValue& value : shared.values) {
-    char line[160];
+    char line[240];
     std::snprintf(line, sizeof line, "%s = %.5g ± %.2g %s for the scan", value.name.c_str(),
                   value.value, value.error, value.unit.c_str());
-    context.say(line);
+    std::string text = line;
+    for (const Parameter& p : unknowns.parameters)
+      if (p.name == value.name && p.has_prior()) {
+        std::snprintf(line, sizeof line, " (prior %.5g ± %.2g)", p.prior_mean, p.prior_sigma);
+        text += line;
+      }
+    context.say(text);
   }
   const double cpu_before = context.provenance.cpu_seconds();
   const Search search = choose_search(all, base, parameters, fit.search);
@@ -322,6 +357,13 @@ void FitStudy::run(RunContext& context) const {
                           {"loss", choice_name(fit.noise.loss)},
                           {"model_error", model_error},
                           {"search", choice_name(search.method)}});
+  EmdDictionary known;
+  for (const Parameter& p : unknowns.parameters)
+    if (p.has_prior()) {
+      known.emplace_back(p.name + ".mean", p.prior_mean);
+      known.emplace_back(p.name + ".sigma", p.prior_sigma);
+    }
+  if (!known.empty()) result.metadata("parameter_priors", known);
   if (!models.certificates.empty()) {
     const SurrogateCertificate& c = models.certificates.back();
     result.metadata("surrogate", {{"terms", double(c.terms)},
@@ -335,6 +377,7 @@ void FitStudy::run(RunContext& context) const {
   const auto say_all = [&](const std::vector<std::string>& lines) {
     for (const std::string& line : lines) context.say(line);
   };
+  say_all(gaussian_summary(fitted, fits));
   say_all(determination_summary(determined, fitted));
   if (!bootstrap.positions.empty()) context.say(bootstrap_summary(bootstrap, fitted));
   say_all(profile_lines);

@@ -173,6 +173,16 @@ class Builder {
     Parameter parameter = make(options.range[0], options.range[1]);
     parameter.name = name;
     parameter.unit = unit_of_key(name.substr(0, name.find('.')));
+    if (options.prior) {
+      const double mean = options.prior->mean;
+      if (mean < parameter.lower || mean > parameter.upper)
+        throw Error(ErrorKind::study, "fit: the prior of " + name + " has the mean " +
+                                          number_text(mean) + ", outside its range of " +
+                                          number_text(parameter.lower) + " to " +
+                                          number_text(parameter.upper));
+      parameter.prior_mean = mean;
+      parameter.prior_sigma = options.prior->sigma;
+    }
     all.parameters.push_back(std::move(parameter));
     all.per.push_back(options.per);
   }

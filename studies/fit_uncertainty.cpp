@@ -175,8 +175,9 @@ std::vector<Determination> determinations(const DiskModel& model, const std::vec
   parallel_for(long(fits.size()), [&](long at, int) {
     const std::size_t i = std::size_t(at);
     if (fits[i].status == FitStatus::no_data) return;
-    found[i] = determination(weighted_jacobian(model, data[i], fits[i].solution, nullptr, nullptr),
-                             free, model.parameters(), fits[i].cramer_rao_factor);
+    found[i] = determination(weighted_jacobian(model, data[i], fits[i].solution, nullptr, nullptr,
+                                               fits[i].cramer_rao_factor),
+                             free, model.parameters(), 1);
   });
   return found;
 }

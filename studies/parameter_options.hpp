@@ -22,14 +22,29 @@ struct RangeOptions {
   }
 };
 
+/// What is known of a parameter before the data: normally distributed.
+struct GaussianOptions {
+  double mean = 0, sigma = 0;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("mean", mean, help("expected value, within the range").required());
+    v("sigma", sigma, help("its standard error").required().above(0));
+  }
+};
+
 /// What all fitted parameters have besides their range: `describe_rest` in each describe.
 struct FittedOptions {
   std::array<double, 2> range{{0, 0}};
   Per per = Per::position;
+  std::optional<GaussianOptions> prior;
 
   template <class Visitor>
   void describe_rest(Visitor& v) {
     v("per", per, help("own value at every position, or one for the scan"));
+    v("prior", prior,
+      help("what is known of the value beforehand (of each, where there are several), from another "
+           "measurement"));
   }
 };
 

@@ -85,6 +85,17 @@ BOOST_AUTO_TEST_CASE(one_that_does_not_act_or_looks_like_the_background) {
   BOOST_TEST(determination(J, {0, 1, 3, 4}, three(), 1).rank == 2);
 }
 
+BOOST_AUTO_TEST_CASE(two_of_which_nothing_is_known_are_named_each) {
+  Eigen::MatrixXd J = jacobian();
+  const Eigen::VectorXd a = J.col(0) * 10, b = J.col(1) * 2;  // per range, two directions
+  J.col(0) = 1e-4 * (a + b) / 10;
+  J.col(1) = 1e-4 * (a - 0.5 * b) / 2;
+  const std::vector<std::string> each = {"a is not determined at 1 of 1 positions",
+                                         "b is not determined at 1 of 1 positions"};
+  BOOST_TEST(open_combinations({determination(J, all, three(), 1)}, three()) == each,
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(errors_as_wide_as_the_range_are_no_knowledge) {
   Eigen::MatrixXd J = jacobian();
   J.col(2) *= 0.08;  // an error of about 0.2 of the range: known; twice as wide: not
