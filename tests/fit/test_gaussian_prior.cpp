@@ -1,5 +1,6 @@
 // Gaussian priors on single parameters, against the analytic posterior of a linear model; shared
 // parameters, basins, rank, bootstrap and profile.
+#include <Eigen/LU>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -15,15 +16,15 @@ using namespace pendel::test;
 
 namespace {
 
-constexpr int disks = 12, unknowns = 3;
+constexpr int measured = 12, unknowns = 3;
 
 /// I = b + A p.
 class LinearModel : public DiskModel {
  public:
-  LinearModel() : A_(disks, unknowns) {
+  LinearModel() : A_(measured, unknowns) {
     std::mt19937 random(7);
     std::normal_distribution<double> normal;
-    for (int i = 0; i < disks; ++i)
+    for (int i = 0; i < measured; ++i)
       for (int k = 0; k < unknowns; ++k) A_(i, k) = 0.05 * normal(random);
     for (int k = 0; k < unknowns; ++k) {
       Parameter p;
@@ -53,7 +54,7 @@ DiskData gaussian_data(const LinearModel& model, const Eigen::VectorXd& truth, d
                        unsigned seed) {
   DiskData data = toy_counts(model, truth, 1, 1, 0);
   data.noise.kind = Noise::gaussian;
-  data.variance = Eigen::VectorXd::Constant(disks, 1.0 / 400);
+  data.variance = Eigen::VectorXd::Constant(measured, 1.0 / 400);
   std::mt19937 random(seed);
   std::normal_distribution<double> normal(0, wide / 20);
   for (double& d : data.intensity) d += normal(random);

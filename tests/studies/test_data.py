@@ -145,6 +145,43 @@ class Data(unittest.TestCase):
         for wrong in (", energy_keV: 200", ""), (", thickness_offset_A: [39.05]", ""):
             self.assertGreater(np.median(self.fit(sets.replace(*wrong), [])["chi2"]), 10)
 
+    # --- what is known beforehand
+
+    def test_a_prior_of_the_thickness(self):
+        tilts = self.random.uniform(-2, 2, (6, 2))
+        intensity, hkl = self.patterns(tilts)
+        self.write("a.h5", tilts, self.random.poisson(1e4 * intensity), hkl)
+        data, name = "{file: a.h5, truth: truth, dose: 1.0e+4}", "thickness_A.1"
+        free = "thickness_A: [{layer: 1, range: [100, 135]}]"
+        known = free.replace("]}]", "], prior: {mean: 117, sigma: 0.4}}]")
+        fixed_scale = "scale: fixed"
+        alone, found = self.fit(data, [free, fixed_scale]), self.fit(data, [known, fixed_scale])
+
+        def by_counting(found):  # the error without what the discretisation adds
+            moves = (found["convergence"][..., 2] ** 2).mean(axis=1).sum()
+            return np.sqrt(found[f"errors/{name}"] ** 2 - moves)
+
+        value, sigma = alone[f"parameters/{name}"], by_counting(alone)
+        weight = 1 / (1 + (sigma / 0.4) ** 2)
+        # two measurements of one quantity, to the curvature of the model
+        mean, error = value * weight + 117 * (1 - weight), np.sqrt(weight) * sigma
+        self.assertGreater(np.median(sigma), 0.2)
+        np.testing.assert_allclose(by_counting(found), error, rtol=0.1)
+        self.assertLess(np.abs((found[f"parameters/{name}"] - mean) / error).max(), 0.3)
+        self.assertRegex(found["said"], r"prior: thickness_A.1 117 ± 0.4 Å; with the data ± [\d.]+ \(median\), "
+                                        r"[\d.]+ prior sigmas from it \(rms\)\n")
+        # one value for the scan: the prior counts once, whatever the number of positions
+        shared = self.fit(data, [known.replace("prior:", "per: scan, prior:"), fixed_scale])
+        without = self.fit(data, [free.replace("]}]", "], per: scan}]"), fixed_scale])
+        a, b = without[f"errors/{name}"][0], shared[f"errors/{name}"][0]
+        self.assertLess(abs(b / (1 / np.sqrt(1 / a**2 + 1 / 0.16)) - 1), 0.1)
+        self.assertRegex(shared["said"], r"thickness_A.1 = [\d.]+ ± [\d.]+ Å for the scan \(prior 117 ± 0.4\)")
+        # and one that the data contradict is seen
+        wrong = self.fit(data, [known.replace("117", "101"), fixed_scale])
+        self.assertIn("data and prior contradict each other", wrong["said"])
+        said = self.fit(data, [known.replace("117", "90")], status=2)
+        self.assertIn("the prior of thickness_A.1 has the mean 90, outside its range of 100 to 135", said)
+
     def test_a_level_for_every_ring(self):
         tilts = self.random.uniform(-2, 2, (4, 2))
         intensity, hkl = self.patterns(tilts)
