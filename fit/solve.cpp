@@ -2,6 +2,7 @@
 
 #include <ceres/ceres.h>
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -61,15 +62,15 @@ class DiskCost : public ceres::CostFunction {
     return x_;
   }
 
+  /// Computes what Evaluate will need there.
+  void prepare(double const* const* blocks) const {
+    predict(unknowns_at(blocks).head(long(model_.parameters().size())));
+  }
+
   bool Evaluate(double const* const* blocks, double* residuals, double** jacobians) const override {
     const int n = int(model_.parameters().size());
-    Unknowns x = x_;
+    const Unknowns x = unknowns_at(blocks);
     int number = 0;
-    for (const std::vector<int>& block : columns_) {
-      if (block.empty()) continue;
-      for (std::size_t k = 0; k < block.size(); ++k) x[block[k]] = blocks[number][k];
-      ++number;
-    }
     const double scale = x[n] * data_.dose, background = x[n + 1];
     predict(x.head(n));
     for (std::size_t row = 0; row < used_.size(); ++row) {
@@ -110,6 +111,17 @@ class DiskCost : public ceres::CostFunction {
   }
 
  private:
+  Unknowns unknowns_at(double const* const* blocks) const {
+    Unknowns x = x_;
+    int number = 0;
+    for (const std::vector<int>& block : columns_) {
+      if (block.empty()) continue;
+      for (std::size_t k = 0; k < block.size(); ++k) x[block[k]] = blocks[number][k];
+      ++number;
+    }
+    return x;
+  }
+
   // Ceres asks for a point's residuals first and, nearly always, for its Jacobian next.
   void predict(const Eigen::VectorXd& values) const {
     if (at_.size() == values.size() && at_ == values) return;
@@ -124,6 +136,50 @@ class DiskCost : public ceres::CostFunction {
   std::vector<int> used_, priors_;          // disks; parameters
   mutable Eigen::VectorXd at_, intensity_;  // the last point asked for; one solve uses one thread
   mutable Eigen::MatrixXd d_intensity_;
+};
+
+/// The models of all positions, in parallel. Ceres itself runs in one thread: the order of its sums
+/// would depend on their number.
+class AllPositions : public ceres::EvaluationCallback {
+ public:
+  void add(const DiskCost* cost, std::vector<double*> blocks) {
+    costs_.emplace_back(cost, std::move(blocks));
+  }
+  void PrepareForEvaluation(bool, bool new_point) override {
+    if (new_point)
+      parallel_for(long(costs_.size()), [&](long i, int) {
+        costs_[std::size_t(i)].first->prepare(costs_[std::size_t(i)].second.data());
+      });
+  }
+
+  /// Of the data: what is left of it once every position's own unknowns are fitted.
+  Eigen::MatrixXd information_of_shared(long shared) const {
+    std::vector<Eigen::MatrixXd> parts(costs_.size());
+    parallel_for(long(costs_.size()), [&](long i, int) {
+      const auto& [cost, blocks] = costs_[std::size_t(i)];
+      using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+      const long rows = cost->num_residuals();
+      Eigen::VectorXd residuals(rows);
+      Rows own(rows, blocks.size() > 1 ? cost->parameter_block_sizes().front() : 0),
+          B(rows, shared);
+      std::vector<double*> jacobians;
+      if (own.cols() > 0) jacobians.push_back(own.data());
+      jacobians.push_back(B.data());
+      cost->Evaluate(blocks.data(), residuals.data(), jacobians.data());
+      Eigen::MatrixXd left = B;
+      if (own.cols() > 0) {
+        const Eigen::MatrixXd A = own;
+        left -= A * A.completeOrthogonalDecomposition().solve(left);
+      }
+      parts[std::size_t(i)] = left.transpose() * left;
+    });
+    Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(shared, shared);
+    for (const Eigen::MatrixXd& part : parts) sum += part;
+    return sum;
+  }
+
+ private:
+  std::vector<std::pair<const DiskCost*, std::vector<double*>>> costs_;
 };
 
 /// The priors of shared parameters.
@@ -178,11 +234,11 @@ std::vector<int> own_unknowns(const DiskModel& model, const Nuisance& nuisance,
   return own;
 }
 
-void set_bounds(ceres::Problem& problem, Eigen::VectorXd& block, const std::vector<int>& unknowns,
+void set_bounds(ceres::Problem& problem, double* block, const std::vector<int>& unknowns,
                 const std::vector<Range>& ranges) {
   for (std::size_t k = 0; k < unknowns.size(); ++k) {
-    problem.SetParameterLowerBound(block.data(), int(k), ranges[unknowns[k]].lower);
-    problem.SetParameterUpperBound(block.data(), int(k), ranges[unknowns[k]].upper);
+    problem.SetParameterLowerBound(block, int(k), ranges[unknowns[k]].lower);
+    problem.SetParameterUpperBound(block, int(k), ranges[unknowns[k]].upper);
   }
 }
 
@@ -252,9 +308,13 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   Eigen::VectorXd common = shared_start;
   for (std::size_t k = 0; k < shared.size(); ++k)
     common[k] = std::clamp(common[k], ranges[shared[k]].lower, ranges[shared[k]].upper);
-  std::vector<Eigen::VectorXd> blocks(data.size());
+  // One piece of memory: Ceres orders blocks by address, and sums in that order.
+  Eigen::MatrixXd blocks(long(own.size()), long(data.size()));
 
-  ceres::Problem problem;
+  AllPositions all;
+  ceres::Problem::Options problem_options;
+  problem_options.evaluation_callback = &all;
+  ceres::Problem problem(problem_options);
   auto* ordering = new ceres::ParameterBlockOrdering;  // the solver's options own it
   int residuals = 0;
   for (std::size_t i = 0; i < data.size(); ++i) {
@@ -262,15 +322,17 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
     for (std::size_t k = 0; k < shared.size(); ++k) start[shared[k]] = common[k];
     auto* cost =
         new DiskCost(model, data[i], within(ranges, start), own, shared);  // the problem owns it
-    blocks[i] = cost->start(nuisance)(own);
+    double* block = blocks.data() + i * own.size();
+    blocks.col(long(i)) = cost->start(nuisance)(own);
     std::vector<double*> parameters;
     if (!own.empty()) {
-      parameters.push_back(blocks[i].data());
-      ordering->AddElementToGroup(blocks[i].data(), 0);
+      parameters.push_back(block);
+      ordering->AddElementToGroup(block, 0);
     }
     parameters.push_back(common.data());
     problem.AddResidualBlock(cost, nullptr, parameters);
-    set_bounds(problem, blocks[i], own, ranges);
+    all.add(cost, parameters);
+    set_bounds(problem, block, own, ranges);
     residuals += cost->num_residuals();
   }
   std::vector<Parameter> with_priors;
@@ -278,12 +340,11 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   const auto has_prior = [](const Parameter& p) { return p.has_prior(); };
   residuals += int(std::count_if(with_priors.begin(), with_priors.end(), has_prior));
   problem.AddResidualBlock(new SharedPriors(with_priors), nullptr, common.data());
-  set_bounds(problem, common, shared, ranges);
+  set_bounds(problem, common.data(), shared, ranges);
   ordering->AddElementToGroup(common.data(), 1);
 
   ceres::Solver::Options solver = solver_options(options);
   solver.linear_solver_type = ceres::DENSE_SCHUR;
-  solver.num_threads = threads();
   solver.linear_solver_ordering.reset(ordering);
   ceres::Solver::Summary summary;
   ceres::Solve(solver, &problem, &summary);
@@ -293,18 +354,17 @@ SharedFit solve_shared(const DiskModel& model, const std::vector<int>& shared,
   fit.converged = summary.termination_type == ceres::CONVERGENCE;
   const int unknowns = int(own.size() * data.size() + shared.size());
   fit.reduced_chi2 = 2 * summary.final_cost / std::max(1, residuals - unknowns);
-  const long count = long(shared.size());
-  fit.covariance =
-      Eigen::MatrixXd::Constant(count, count, std::numeric_limits<double>::quiet_NaN());
-  ceres::Covariance::Options covariance_options;
-  covariance_options.algorithm_type = ceres::DENSE_SVD;
-  covariance_options.null_space_rank = -1;
-  ceres::Covariance covariance(covariance_options);
-  Eigen::MatrixXd block(shared.size(), shared.size());
-  const std::vector<std::pair<const double*, const double*>> wanted{{common.data(), common.data()}};
-  if (covariance.Compute(wanted, &problem) &&
-      covariance.GetCovarianceBlock(common.data(), common.data(), block.data()))
-    fit.covariance = block * std::max(1.0, fit.reduced_chi2);
+  // The scatter of the data enlarges what they contribute, not the priors' part.
+  const double factor = std::max(1.0, fit.reduced_chi2);
+  Eigen::MatrixXd of_priors = Eigen::MatrixXd::Zero(common.size(), common.size());
+  for (std::size_t k = 0; k < shared.size(); ++k)
+    if (with_priors[k].has_prior())
+      of_priors(long(k), long(k)) = std::pow(with_priors[k].prior_sigma, -2);
+  const Eigen::MatrixXd C =
+      inverse_information(all.information_of_shared(common.size()) + of_priors);
+  fit.covariance = factor * C;
+  for (long k = 0; k < common.size(); ++k)
+    if (of_priors(k, k) > 0) fit.covariance -= (factor - 1) * of_priors(k, k) * C.col(k) * C.row(k);
   fit.errors = fit.covariance.diagonal().cwiseSqrt();
   return fit;
 }

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
+#include <memory>
 
 #include "core/error.hpp"
-#include "core/progress.hpp"
-#include "fit/model_error.hpp"
-#include "fit/neighbour_scan.hpp"
-#include "io/checkpoint.hpp"
 #include "studies/engine.hpp"
-#include "studies/fit_coupling.hpp"
-#include "studies/fit_data.hpp"
-#include "studies/fit_parameters.hpp"
+#include "studies/fit_part.hpp"
+#include "studies/fit_regions.hpp"
 #include "studies/fit_result.hpp"
-#include "studies/fit_uncertainty.hpp"
 #include "studies/interrupt.hpp"
 
 namespace pendel {
@@ -28,154 +22,10 @@ FitOptions fit_options(const FitData& data, const ParameterOptions& options) {
   return fit;
 }
 
-// Evenly chosen.
-template <class Item>
-std::vector<Item> some_of(const std::vector<Item>& data, int most) {
-  const std::size_t count = std::min<std::size_t>(data.size(), std::size_t(most));
-  std::vector<Item> chosen;
-  for (std::size_t i = 0; i < count; ++i)
-    chosen.push_back(data[(2 * i + 1) * data.size() / (2 * count)]);
-  return chosen;
-}
-
 std::string joined_names(const std::vector<Parameter>& parameters) {
   std::string text;
   for (const Parameter& p : parameters) text += (text.empty() ? "" : ", ") + p.name;
   return text;
-}
-
-struct SharedParameters {
-  std::vector<SharedValue> values;
-  Eigen::MatrixXd covariance;
-};
-
-// Joint fit of what the scan shares, to evenly chosen positions; the values become those of the
-// base state, and the parameters that remain are fitted at every position.
-SharedParameters fit_shared_parameters(const DiskModel& model, const Unknowns& unknowns,
-                                       const std::vector<DiskData>& data,
-                                       const SearchOptions& search, const FitOptions& options,
-                                       State& base, std::vector<Parameter>& remaining) {
-  std::vector<int> shared;
-  for (std::size_t i = 0; i < unknowns.per.size(); ++i)
-    if (unknowns.per[i] == Per::scan)
-      shared.push_back(int(i));
-    else
-      remaining.push_back(unknowns.parameters[i]);
-  if (shared.empty()) return {};
-
-  const StartTable table(model, search.samples);
-  const SharedFit fit =
-      fit_shared(model, table, shared, some_of(data, search.scan_positions), options);
-  SharedParameters found;
-  found.covariance = fit.covariance;
-  for (std::size_t k = 0; k < shared.size(); ++k) {
-    const Parameter& parameter = unknowns.parameters[shared[k]];
-    base = moved(base, parameter.direction, fit.values[long(k)] - parameter.nominal);
-    found.values.push_back(
-        {parameter.name, parameter.unit, fit.values[long(k)], fit.errors[long(k)]});
-  }
-  return found;
-}
-
-struct Search {
-  SearchMethod method;
-  std::string reason;  // empty: the study names the method
-};
-
-// The cheapest that can do it, by evaluations of the engine; those for a surrogate are shared by
-// all positions.
-Search choose_search(const FitData& data, const State& base,
-                     const std::vector<Parameter>& parameters, const SearchOptions& search) {
-  const DiskScan& scan = data.scan();
-  constexpr std::size_t worth_preparing = 50;  // positions
-  if (search.method != SearchMethod::automatic) return {search.method, ""};
-  const std::size_t positions = scan.positions();
-  if (positions < worth_preparing)
-    return {SearchMethod::multistart, "fewer than " + std::to_string(worth_preparing) +
-                                          " positions do not pay for preparations"};
-  if (data.surrogate_can_hold(base, parameters))
-    return {SearchMethod::surrogate,
-            "its engine and parameters are of the kind that a series holds, and " +
-                std::to_string(positions) + " positions share it"};
-  const std::string why = "a surrogate cannot hold this engine or these parameters";
-  if (scan.shape.size() != 2)
-    return {SearchMethod::multistart, why + ", and a list of positions has no neighbours"};
-  // A polish takes about ten evaluations; one position in 64 is searched by itself.
-  const double polish = 10, alone = search.fit.starts * search.fit.screening_iterations +
-                                    search.fit.basins * polish;
-  char text[120];
-  std::snprintf(text, sizeof text,
-                ", and starts from neighbours take about %.0f evaluations, not %.0f",
-                double(positions) * (alone / 64 + 1.5 * polish), double(positions) * alone);
-  return {SearchMethod::neighbours, why + text};
-}
-
-std::string surrogate_summary(const SurrogateCertificate& c) {
-  long cells = 1;
-  for (int along : c.cells) cells *= along;
-  char text[240];
-  std::snprintf(text, sizeof text,
-                "surrogate: %ld cells of %d terms, %d symmetries; Σ|ΔI|/ΣI at %d random points: "
-                "mean %.2g, largest %.2g",
-                cells, c.terms, c.symmetries, c.points, c.r1_mean, c.r1_max);
-  return text;
-}
-
-// The table is of the coarse model where there is one.
-std::vector<PositionFit> fit_everywhere(const FitModels& models, const StartTable& table,
-                                        const std::vector<DiskData>& data,
-                                        const std::vector<DiskData>& coarse,
-                                        const FitOptions& options, const ScanHooks& hooks) {
-  if (models.coarse)
-    return fit_scan(*models.model, {*models.coarse, table, coarse, options.nuisance}, data, options,
-                    hooks, models.engine.get());
-  return fit_scan(*models.model, table, data, options, hooks, models.engine.get());
-}
-
-std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable& table,
-                                       const std::vector<DiskData>& data,
-                                       const std::vector<DiskData>& coarse,
-                                       const FitOptions& options, const ScanGrid& grid,
-                                       bool from_neighbours, const RunContext& context,
-                                       long& done_here) {
-  const DiskModel& model = *models.model;
-  const RowShape shape{model.parameters().size(), std::size_t(model.disks()),
-                       std::size_t(options.basins)};
-  context.say_what_was_left(context.partial());
-  Checkpoint checkpoint(context.partial(), context.fingerprint(), fit_row_size(shape),
-                        context.resume);
-  const auto& finished = checkpoint.rows();
-  if (context.resume)
-    context.say("resumed: " + std::to_string(finished.size()) + " positions are done already");
-
-  const long total = long(data.size() - finished.size());
-  Progress progress("fit", total, context.quiet);
-  ScanHooks hooks;
-  hooks.skip = [&](long i) { return finished.count(std::uint64_t(i)) > 0; };
-  hooks.stop = interrupted;
-  hooks.done = [&](long i, const PositionFit& fit) {
-    checkpoint.append(std::uint64_t(i), fit_row(fit, shape));
-    progress.advance();
-    ++done_here;
-  };
-  std::map<long, PositionFit> known;
-  for (const auto& [index, row] : finished) known[long(index)] = fit_of_row(row, shape);
-  const StartsOf search = [&](long i) {
-    return models.coarse
-               ? coarse_starts({*models.coarse, table, coarse, options.nuisance}, i, options)
-               : table.best(data[std::size_t(i)], options.nuisance, options.starts,
-                            options.start_distance);
-  };
-  std::vector<PositionFit> fits =
-      from_neighbours ? fit_scan_from_neighbours(model, search, data, grid, options, hooks, known)
-                      : fit_everywhere(models, table, data, coarse, options, hooks);
-  if (done_here < total)
-    throw Error(ErrorKind::interrupted,
-                "interrupted: " + std::to_string(data.size() - std::size_t(total - done_here)) +
-                    " of " + std::to_string(data.size()) + " positions are done and kept in " +
-                    context.partial() + "; the same command with --resume continues");
-  for (auto& [index, fit] : known) fits[std::size_t(index)] = std::move(fit);
-  return fits;
 }
 
 std::string summary_of(const std::vector<PositionFit>& fits, double cpu_per_position) {
@@ -226,6 +76,14 @@ std::vector<std::string> gaussian_summary(const std::vector<Parameter>& paramete
   return lines;
 }
 
+template <class T>
+std::vector<T> those(const std::vector<T>& list, const std::vector<std::size_t>& index) {
+  std::vector<T> result;
+  for (const std::size_t i : index)
+    if (i < list.size()) result.push_back(list[i]);
+  return result;
+}
+
 }  // namespace
 
 void FitStudy::run(RunContext& context) const {
@@ -236,11 +94,13 @@ void FitStudy::run(RunContext& context) const {
   const DiskScan& scan = all.scan();
   check_priors(fit.priors, unknowns, scan);
   check_profile_names(fit.profile, unknowns);
+  const Regions regions = regions_of(fit, unknowns, scan);
   if (fit.search.method == SearchMethod::neighbours && scan.shape.size() != 2)
     throw Error(ErrorKind::study,
                 "fit.search.method: is neighbours, and the data are a list of positions; it needs "
                 "data (row, column, disk), or use multistart");
   for (const std::string& file : specimen.files) context.provenance.add_input(file);
+  if (fit.regions && fit.regions->map) context.provenance.add_input(fit.regions->map->file.path);
   for (const DataOptions& set : data) {
     context.provenance.add_input(set.file.path);
     if (set.pixels && set.pixels->probe) context.provenance.add_input(set.pixels->probe->file.path);
@@ -262,92 +122,73 @@ void FitStudy::run(RunContext& context) const {
     context.say("note: true maps of no parameter: " + joined(truth.unused));
   if (!context.begin()) return;
 
-  std::vector<DiskData> positions = all.positions(), coarse = all.coarse_positions();
+  const std::vector<DiskData> positions = all.positions(), coarse = all.coarse_positions();
   const FitOptions options = fit_options(all, fit);
-  State base = specimen.state;
-  std::vector<Parameter> parameters;  // of the states of positions; models may have more
-  const SharedParameters shared = fit_shared_parameters(
-      all_free.coarse ? *all_free.coarse : *all_free.model, unknowns,
-      all_free.coarse ? coarse : positions, fit.search, options, base, parameters);
-  for (const SharedValue& value : shared.values) {
-    char line[240];
-    std::snprintf(line, sizeof line, "%s = %.5g ± %.2g %s for the scan", value.name.c_str(),
-                  value.value, value.error, value.unit.c_str());
-    std::string text = line;
-    for (const Parameter& p : unknowns.parameters)
-      if (p.name == value.name && p.has_prior()) {
-        std::snprintf(line, sizeof line, " (prior %.5g ± %.2g)", p.prior_mean, p.prior_sigma);
-        text += line;
-      }
-    context.say(text);
-  }
   const double cpu_before = context.provenance.cpu_seconds();
-  const Search search = choose_search(all, base, parameters, fit.search);
-  context.say("search: " + choice_name(search.method) +
-              (search.reason.empty() ? "" : " (auto: " + search.reason + ")"));
-  const FitModels models = all.models(base, parameters, search.method == SearchMethod::surrogate);
-  const DiskModel& used = *models.model;
-  const std::vector<Parameter>& fitted = used.parameters();
-  for (const SurrogateCertificate& certificate : models.certificates)
-    context.say(surrogate_summary(certificate));
-  const StartTable table(models.coarse ? *models.coarse : used, fit.search.samples);
-  double model_error = fit.noise.model_error;
-  if (fit.noise.estimate_model_error) {
-    const std::vector<DiskData> some = some_of(positions, fit.search.scan_positions);
-    model_error = estimated_model_error(
-        used, some,
-        fit_everywhere(models, table, some, some_of(coarse, fit.search.scan_positions), options,
-                       {}),
-        options);
-    for (DiskData& position : positions) position.noise.model_error = model_error;
-    char line[100];
-    std::snprintf(line, sizeof line, "model error: %.2g %% of the intensity, from χ²",
-                  100 * model_error);
-    context.say(line);
+  State base = specimen.state;
+  const SharedParameters of_scan = fit_shared_parameters(
+      all_free.coarse ? *all_free.coarse : *all_free.model, unknowns, Per::scan, {},
+      all_free.coarse ? coarse : positions, fit.search, options, base);
+  for (const std::string& line : shared_summary(of_scan, unknowns, "the scan")) context.say(line);
+  std::vector<SharedValue> shared;
+  for (std::size_t k = 0; k < of_scan.place.size(); ++k) {
+    const Parameter& p = unknowns.parameters[std::size_t(of_scan.place[k])];
+    shared.push_back({p.name, p.unit, Array({1}, of_scan.values[long(k)]),
+                      Array({1}, std::sqrt(of_scan.covariance(long(k), long(k))))});
   }
-  long done_here = 0;
-  std::vector<PositionFit> alone =
-      fit_positions(models, table, positions, coarse, options, grid_of(scan),
-                    search.method == SearchMethod::neighbours, context, done_here);
-  const double cpu = context.provenance.cpu_seconds() - cpu_before;
+  const std::size_t first_map = shared.size();
+  for (std::size_t k = 0; k < unknowns.per.size(); ++k)
+    if (unknowns.per[k] == Per::region)
+      shared.push_back(
+          {unknowns.parameters[k].name, unknowns.parameters[k].unit, scan.map(), scan.map()});
 
-  const std::vector<Determination> determined = determinations(used, positions, options, alone);
-  const BootstrapCheck bootstrap = bootstrap_check(used, positions, options, fit.checks, alone);
-  const std::vector<ParameterProfiles> profiles =
-      parameter_profiles(used, positions, options, fit.checks, fit.profile, alone);
-  const std::vector<std::string> profile_lines = profile_summary(profiles, fitted, alone);
-  const std::vector<Prior> priors = priors_of(fit.priors, fitted, scan, alone);
-  Coupling coupling;
-  if (!priors.empty()) coupling = couple(used, positions, options, priors, alone);
-  std::vector<PositionFit>& fits = priors.empty() ? alone : coupling.fits;
-
-  // corrected fits are the engine's own: what finer engines change does not hold the surrogate's
-  const DiskModel& found_by =
-      models.engine && fit.search.fit.corrections > 0 ? *models.engine : used;
-  const Discretisation convergence =
-      discretisation(found_by, all, base, parameters, engine, positions, options, fits);
-  std::vector<Eigen::MatrixXd> of_shared;
-  if (!shared.values.empty()) {
-    Unknowns with_levels{all_free.model->parameters(), unknowns.per};
-    with_levels.per.resize(with_levels.parameters.size(), Per::position);
-    of_shared = shared_errors(*all_free.model, with_levels, shared.values, shared.covariance,
-                              positions, options, fits);
-  }
-  for (std::vector<PositionFit>* list : {&alone, &coupling.fits})
-    for (std::size_t i = 0; i < list->size(); ++i) {
-      Eigen::MatrixXd& covariance = (*list)[i].covariance;
-      if (!convergence.refinements.empty()) covariance.diagonal() += convergence.rms.cwiseAbs2();
-      if (!of_shared.empty()) covariance += of_shared[i];
+  Part whole;
+  whole.data = positions;
+  whole.alone.resize(positions.size());
+  whole.determined.resize(positions.size());
+  std::unique_ptr<Run> run;
+  for (std::size_t r = 0; r < regions.names.size(); ++r) {
+    if (run && interrupted()) run->stop();
+    Part part;
+    part.index = regions.positions[r];
+    part.data = those(positions, part.index);
+    part.coarse = those(coarse, part.index);
+    part.base = base;
+    SharedParameters of_region;
+    if (shared.size() > first_map) {
+      const FitModels free = all.models(base, without(unknowns, of_scan.place), false);
+      of_region = fit_shared_parameters(
+          free.coarse ? *free.coarse : *free.model, unknowns, Per::region, of_scan.place,
+          free.coarse ? part.coarse : part.data, fit.search, options, part.base);
+      for (const std::string& line : shared_summary(of_region, unknowns, regions.names[r]))
+        context.say(line + " (" + std::to_string(part.index.size()) + " positions)");
+      for (std::size_t k = 0; k < of_region.place.size(); ++k)
+        for (const std::size_t i : part.index) {
+          shared[first_map + k].value.values[i] = of_region.values[long(k)];
+          shared[first_map + k].error.values[i] = std::sqrt(of_region.covariance(long(k), long(k)));
+        }
     }
+    part.shared = together(of_scan, of_region);
+    fit_part(*this, all, unknowns, *all_free.model, options, context, run, part);
+    if (regions.names.size() == 1)
+      whole = std::move(part);
+    else
+      add_part(std::move(part), whole);
+  }
+  const double cpu = context.provenance.cpu_seconds() - cpu_before;
+  const std::vector<Parameter>& fitted = whole.models.model->parameters();
+  const std::vector<PositionFit>& fits = whole.fits();
 
   EmdWriter result("pendel");
-  write_fits(result, scan, positions, fitted, fits, shared.values);
+  write_fits(result, scan, whole.data, fitted, fits, shared);
   const std::string derived =
-      write_derived(result, scan, polarization_maps(*this, specimen), fitted, fits, shared.values);
+      write_derived(result, scan, polarization_maps(*this, specimen), fitted, fits, shared);
   if (!derived.empty()) context.say(derived);
   write_truth(result, scan, truth);
-  write_uncertainty(result, scan, fitted, convergence, determined, bootstrap, profiles);
-  if (!priors.empty()) write_coupling(result, scan, fitted, alone, coupling, priors);
+  write_uncertainty(result, scan, fitted, whole.convergence, whole.determined, whole.bootstrap,
+                    whole.profiles);
+  if (!whole.priors.empty())
+    write_coupling(result, scan, fitted, whole.alone, whole.coupling, whole.priors);
   std::vector<std::string> unknown_names;
   for (const Parameter& parameter : fitted) unknown_names.push_back(parameter.name);
   unknown_names.insert(unknown_names.end(), {"scale", "background"});
@@ -355,8 +196,8 @@ void FitStudy::run(RunContext& context) const {
                           {"dose", all.dose()},
                           {"noise", choice_name(fit.noise.kind)},
                           {"loss", choice_name(fit.noise.loss)},
-                          {"model_error", model_error},
-                          {"search", choice_name(search.method)}});
+                          {"model_error", whole.model_error},
+                          {"search", choice_name(whole.search)}});
   EmdDictionary known;
   for (const Parameter& p : unknowns.parameters)
     if (p.has_prior()) {
@@ -364,8 +205,8 @@ void FitStudy::run(RunContext& context) const {
       known.emplace_back(p.name + ".sigma", p.prior_sigma);
     }
   if (!known.empty()) result.metadata("parameter_priors", known);
-  if (!models.certificates.empty()) {
-    const SurrogateCertificate& c = models.certificates.back();
+  if (!whole.models.certificates.empty()) {
+    const SurrogateCertificate& c = whole.models.certificates.back();
     result.metadata("surrogate", {{"terms", double(c.terms)},
                                   {"symmetries", double(c.symmetries)},
                                   {"certificate_points", double(c.points)},
@@ -378,12 +219,12 @@ void FitStudy::run(RunContext& context) const {
     for (const std::string& line : lines) context.say(line);
   };
   say_all(gaussian_summary(fitted, fits));
-  say_all(determination_summary(determined, fitted));
-  if (!bootstrap.positions.empty()) context.say(bootstrap_summary(bootstrap, fitted));
-  say_all(profile_lines);
-  if (!priors.empty()) say_all(coupling_summary(coupling, priors));
-  say_all(discretisation_summary(convergence, fitted));
-  context.say(summary_of(fits, done_here > 0 ? cpu / double(done_here) : 0));
+  say_all(determination_summary(whole.determined, fitted));
+  if (!whole.bootstrap.positions.empty()) context.say(bootstrap_summary(whole.bootstrap, fitted));
+  say_all(whole.profile_lines);
+  if (!whole.priors.empty()) say_all(coupling_summary(whole.coupling, whole.priors));
+  say_all(discretisation_summary(whole.convergence, fitted));
+  context.say(summary_of(fits, run->done_here > 0 ? cpu / double(run->done_here) : 0));
   if (!truth.maps.empty()) context.say(truth_table(truth, fitted, fits));
 }
 

@@ -129,6 +129,7 @@ struct ParameterOptions {
   std::optional<TiltSpreadFitOptions> tilt_spread_mrad;
   std::optional<RangeOptions> scale = RangeOptions{{{0.5, 2}}};
   std::optional<BackgroundOptions> background;
+  std::optional<RegionOptions> regions;
   NoiseOptions noise;
   SearchOptions search;
   std::vector<PriorOptions> priors;
@@ -160,6 +161,7 @@ struct ParameterOptions {
           .off("fixed"));
     v("background", background,
       help("levels per position, of every set of data its own; without it 0").off("fixed"));
+    v("regions", regions, help("of the scan, for parameters with per: region"));
     v("noise", noise, help("of the data; a word alone is its kind").word("kind"));
     v("search", search, help("how the best solution is looked for"));
     v("priors", priors, help("what is expected of maps; the map without them is stored beside"));

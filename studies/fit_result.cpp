@@ -106,11 +106,11 @@ void write_fits(EmdWriter& result, const DiskScan& scan, const std::vector<DiskD
         [&](const PositionFit& fit) { return sigma(fit, p); });
   }
   for (const SharedValue& value : shared) {
-    Array one({1}, value.value), error({1}, value.error);
-    result.array("parameters/" + value.name, one, value.unit, {index_axis("scan", 1)},
-                 "fitted value, common to the scan");
-    result.array("errors/" + value.name, error, value.unit, {index_axis("scan", 1)},
-                 "standard error (1σ)");
+    const bool map = value.value.size() > 1;
+    const std::vector<EmdAxis> axes = map ? scan.axes : std::vector<EmdAxis>{index_axis("scan", 1)};
+    result.array("parameters/" + value.name, value.value, value.unit, axes,
+                 map ? "fitted value, common to a region" : "fitted value, common to the scan");
+    result.array("errors/" + value.name, value.error, value.unit, axes, "standard error (1σ)");
   }
   map("scale", "", "factor on the dose", Stored::float64,
       [](const PositionFit& f) { return f.solution.scale; });
@@ -213,16 +213,17 @@ std::string write_derived(EmdWriter& result, const DiskScan& scan,
                           const std::vector<SharedValue>& shared) {
   std::string lines;
   for (const DerivedMap& map : maps) {
-    // Of the unknowns of a position; what the scan shares adds a number and a variance.
+    // Of the unknowns of a position; what others share adds a number and a variance.
     Eigen::VectorXd weights = Eigen::VectorXd::Zero(long(parameters.size()));
-    double constant = map.constant, variance = 0;
+    std::vector<double> constant(fits.size(), map.constant), variance(fits.size(), 0);
     for (const auto& [name, weight] : map.weights) {
       for (std::size_t k = 0; k < parameters.size(); ++k)
         if (parameters[k].name == name) weights[long(k)] += weight;
       for (const SharedValue& value : shared)
-        if (value.name == name) {
-          constant += weight * value.value;
-          variance += weight * weight * value.error * value.error;
+        for (std::size_t i = 0; i < fits.size() && value.name == name; ++i) {
+          const std::size_t at = value.value.size() == 1 ? 0 : i;
+          constant[i] += weight * value.value.values[at];
+          variance[i] += std::pow(weight * value.error.values[at], 2);
         }
     }
     std::vector<int> used;
@@ -233,8 +234,8 @@ std::string write_derived(EmdWriter& result, const DiskScan& scan,
     for (std::size_t i = 0; i < fits.size(); ++i) {
       if (fits[i].status == FitStatus::no_data) continue;
       const Eigen::VectorXd w = weights(used);
-      values.values[i] = constant + w.dot(fits[i].solution.values(used));
-      errors.values[i] = std::sqrt(variance + w.dot(fits[i].covariance(used, used) * w));
+      values.values[i] = constant[i] + w.dot(fits[i].solution.values(used));
+      errors.values[i] = std::sqrt(variance[i] + w.dot(fits[i].covariance(used, used) * w));
       if (fits[i].status != FitStatus::converged) continue;
       known.push_back(values.values[i]);
       if (std::isfinite(errors.values[i])) known_errors.push_back(errors.values[i]);

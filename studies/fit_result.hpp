@@ -14,10 +14,11 @@ std::vector<double> fit_row(const PositionFit& fit, const RowShape& shape);
 PositionFit fit_of_row(const std::vector<double>& row, const RowShape& shape);
 std::size_t fit_row_size(const RowShape& shape);
 
-/// A parameter that the whole scan shares, fitted before the positions.
+/// A parameter that the whole scan shares, fitted before the positions (one element), or that its
+/// regions do (a map).
 struct SharedValue {
   std::string name, unit;
-  double value, error;
+  Array value, error;
 };
 
 /// Arrays parameters/NAME and errors/NAME, scale, background, chi2, status, covariance, measured,

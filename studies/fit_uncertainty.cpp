@@ -106,7 +106,7 @@ std::vector<std::string> discretisation_summary(const Discretisation& found,
 // --- errors of what the scan shares
 
 std::vector<Eigen::MatrixXd> shared_errors(const DiskModel& all_free, const Unknowns& unknowns,
-                                           const std::vector<SharedValue>& values,
+                                           const Eigen::VectorXd& values,
                                            const Eigen::MatrixXd& shared,
                                            const std::vector<DiskData>& data,
                                            const FitOptions& options,
@@ -115,7 +115,7 @@ std::vector<Eigen::MatrixXd> shared_errors(const DiskModel& all_free, const Unkn
   const std::size_t all = unknowns.parameters.size();
   std::vector<int> own, common;  // places among all parameters
   for (std::size_t k = 0; k < all; ++k)
-    (unknowns.per[k] == Per::scan ? common : own).push_back(int(k));
+    (unknowns.per[k] == Per::position ? own : common).push_back(int(k));
   const long n = long(own.size());
   std::vector<int> free;     // columns of the Jacobian, in the order of `places`
   std::vector<long> places;  // among the unknowns of a position
@@ -133,7 +133,7 @@ std::vector<Eigen::MatrixXd> shared_errors(const DiskModel& all_free, const Unkn
     Solution solution = fits[i].solution;
     solution.values.resize(long(all));
     for (long k = 0; k < n; ++k) solution.values[own[std::size_t(k)]] = fits[i].solution.values[k];
-    for (std::size_t k = 0; k < common.size(); ++k) solution.values[common[k]] = values[k].value;
+    for (std::size_t k = 0; k < common.size(); ++k) solution.values[common[k]] = values[long(k)];
     const Eigen::MatrixXd J = weighted_jacobian(all_free, data[i], solution, nullptr, nullptr);
     const Eigen::MatrixXd G = response(J(Eigen::all, free), J(Eigen::all, common));
     added[std::size_t(at)] = Eigen::MatrixXd::Zero(n + 2, n + 2);

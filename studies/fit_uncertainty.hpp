@@ -24,11 +24,13 @@ Discretisation discretisation(const DiskModel& used, const FitData& all, const S
 std::vector<std::string> discretisation_summary(const Discretisation& found,
                                                 const std::vector<Parameter>& parameters);
 
-/// Covariance that the errors of parameters of the whole scan add to each position's unknowns.
+/// Covariance that the errors of parameters of a region or the whole scan add to each position's
+/// unknowns.
 /// Responses are calculated at up to 500 positions; others take that of the position most like
-/// them. shared: covariance of the shared parameters, in the order in which `unknowns` has them.
+/// them. values, shared: of the shared parameters, and their covariance, in the order in which
+/// `unknowns` has them.
 std::vector<Eigen::MatrixXd> shared_errors(const DiskModel& all_free, const Unknowns& unknowns,
-                                           const std::vector<SharedValue>& values,
+                                           const Eigen::VectorXd& values,
                                            const Eigen::MatrixXd& shared,
                                            const std::vector<DiskData>& data,
                                            const FitOptions& options,

@@ -9,9 +9,38 @@
 
 namespace pendel {
 
-/// Whether every position has its own value of a parameter, or the scan one.
-enum class Per { position, scan };
-inline Choices<Per> choices(Per) { return {{"position", Per::position}, {"scan", Per::scan}}; }
+/// Whether every position has its own value of a parameter, or a region or the scan one.
+enum class Per { position, region, scan };
+inline Choices<Per> choices(Per) {
+  return {{"position", Per::position}, {"region", Per::region}, {"scan", Per::scan}};
+}
+
+struct RegionMapOptions {
+  File file;
+  std::string dataset = "regions";
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("file", file, help("HDF5 file").required());
+    v("dataset", dataset,
+      help("integers, shaped as the scan: positions with the same one are a region"));
+  }
+};
+
+struct RegionOptions {
+  std::optional<RegionMapOptions> map;
+  std::optional<std::vector<std::array<int, 4>>> rectangles;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("map", map, help("number of every position's region"));
+    v("rectangles", rectangles,
+      help(
+          "or rectangles: first row, row after the last, first column, column after the last, from "
+          "0; positions outside of all are one region more"));
+    v.exactly_one({"map", "rectangles"});
+  }
+};
 
 struct RangeOptions {
   std::array<double, 2> range{{0, 0}};
@@ -41,7 +70,8 @@ struct FittedOptions {
 
   template <class Visitor>
   void describe_rest(Visitor& v) {
-    v("per", per, help("own value at every position, or one for the scan"));
+    v("per", per,
+      help("own value at every position, or one for each of the regions, or for the scan"));
     v("prior", prior,
       help("what is known of the value beforehand (of each, where there are several), from another "
            "measurement"));
