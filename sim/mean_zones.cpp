@@ -65,21 +65,27 @@ void exponential(VectorXcd& psi, MatrixXcd& dpsi, Apply apply, Derivative deriva
   throw Error(ErrorKind::numerical, "the phase of the higher-order zones at a face is too large");
 }
 
+MatrixXcd product(const MatrixXcd& A, const MatrixXcd& psi) {
+  MatrixXcd result;
+  gemm(1, A, false, psi, 0, result);
+  return result;
+}
+
 /// [T, Y2] psi, every column with its own T or all with one.
 MatrixXcd commutator(const MatrixXd& T, const MatrixXcd& Y2, const MatrixXcd& psi) {
-  if (T.cols() == 1 && psi.cols() != 1) {
-    const VectorXcd t = T.col(0).cast<complex>();
-    return t.asDiagonal() * (Y2 * psi) - Y2 * (t.asDiagonal() * psi);
-  }
-  const MatrixXcd t = T.cast<complex>();
-  return t.cwiseProduct(Y2 * psi) - Y2 * t.cwiseProduct(psi);
+  const Index m = psi.cols();
+  MatrixXcd t = T.cast<complex>(), both(psi.rows(), 2 * m);
+  if (T.cols() == 1 && m != 1) t = t.col(0).replicate(1, m).eval();
+  both << psi, t.cwiseProduct(psi);
+  const MatrixXcd image = product(Y2, both);
+  return t.cwiseProduct(image.leftCols(m)) - image.rightCols(m);
 }
 
 /// exp(sign Y) and exp(sign [T, Y2]) with tangents.
 void phase_step(double sign, const ZoneFace& face, const ZoneFace::Tangents& tangents,
                 VectorXcd& psi, MatrixXcd& dpsi) {
   exponential(
-      psi, dpsi, [&](const MatrixXcd& v) -> MatrixXcd { return sign * (face.Y * v); },
+      psi, dpsi, [&](const MatrixXcd& v) -> MatrixXcd { return sign * product(face.Y, v); },
       [&](Index p, const MatrixXcd& v, MatrixXcd& dv) {
         if (tangents.dY[p].size() > 0) dv.col(p) += sign * (tangents.dY[p] * v);
       });
@@ -276,12 +282,12 @@ MeanZones::Coefficients MeanZones::derivative(const State& state, int crystal,
 
 MatrixXcd ZoneFace::out(const MatrixXd& T, MatrixXcd psi) const {
   exponential(psi, [&](const MatrixXcd& v) { return commutator(T, Y2, v); });
-  exponential(psi, [&](const MatrixXcd& v) -> MatrixXcd { return Y * v; });
+  exponential(psi, [&](const MatrixXcd& v) -> MatrixXcd { return product(Y, v); });
   return psi;
 }
 
 MatrixXcd ZoneFace::in(const MatrixXd& T, MatrixXcd psi) const {
-  exponential(psi, [&](const MatrixXcd& v) -> MatrixXcd { return -(Y * v); });
+  exponential(psi, [&](const MatrixXcd& v) -> MatrixXcd { return -product(Y, v); });
   exponential(psi, [&](const MatrixXcd& v) -> MatrixXcd { return -commutator(T, Y2, v); });
   return psi;
 }

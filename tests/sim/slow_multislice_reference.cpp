@@ -284,6 +284,17 @@ BOOST_AUTO_TEST_CASE(table) {
 }
 
 // All twelve sets by multislice, a minute: --run_test=multislice_and_the_whole -- table
+BOOST_AUTO_TEST_CASE(bloch_and_the_whole) {
+  const auto& suite = boost::unit_test::framework::master_test_suite();
+  if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
+  const hdf5::InputFile file(whole);
+  for (const std::string& set : sets_of(file)) {
+    const double with = compare_bloch(file, set, 4, true), more = compare_bloch(file, set, 5, true);
+    BOOST_TEST_MESSAGE("    " << set << ", Bloch waves to 4 1/A: " << with << ", to 5: " << more);
+    BOOST_TEST(with < (set.find("200kV") != std::string::npos ? 2e-3 : 5e-4));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(multislice_and_the_whole) {
   const auto& suite = boost::unit_test::framework::master_test_suite();
   if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
