@@ -93,7 +93,8 @@ double eigen_cost(double N, bool is_real, bool loss, double thicknesses) {
 }
 double exponential_cost(double N, bool real_vectors, double flop, double terms,
                         double thicknesses) {
-  return terms * ((real_vectors ? 1 : 3) * 0.04 * flop + (12 + 0.5 * thicknesses) * N);
+  const double products = real_vectors ? 1 : 3;
+  return terms * products * 0.04 * flop + terms * (3 * products + 0.5 * thicknesses) * N;
 }
 
 /// One crystal of the specimen, on the beams reached, in their gauge.
