@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/clones.hpp"
 #include "core/error.hpp"
 #include "io/files.hpp"
 
@@ -27,37 +28,37 @@ constexpr NumberType number_types[] = {
 
 const NumberType& type_of(Number number) { return number_types[static_cast<int>(number)]; }
 
+// Values lie where a vector of bytes puts them: aligned.
 template <class Stored, class Real>
-void convert(const void* from, std::size_t count, Real* to) {
-  const char* bytes = static_cast<const char*>(from);
-  for (std::size_t i = 0; i < count; ++i, bytes += sizeof(Stored)) {
-    Stored value;
-    std::memcpy(&value, bytes, sizeof value);
-    to[i] = Real(value);
-  }
+inline __attribute__((always_inline)) void convert(const void* from, std::size_t count, Real* to) {
+  const Stored* values = static_cast<const Stored*>(from);
+  for (std::size_t i = 0; i < count; ++i) to[i] = Real(values[i]);
 }
 
-template <class Real>
-void convert(Number number, const void* from, std::size_t count, Real* to) {
-  switch (number) {
-    case Number::uint8:
-      return convert<std::uint8_t>(from, count, to);
-    case Number::int8:
-      return convert<std::int8_t>(from, count, to);
-    case Number::uint16:
-      return convert<std::uint16_t>(from, count, to);
-    case Number::int16:
-      return convert<std::int16_t>(from, count, to);
-    case Number::uint32:
-      return convert<std::uint32_t>(from, count, to);
-    case Number::int32:
-      return convert<std::int32_t>(from, count, to);
-    case Number::float32:
-      return convert<float>(from, count, to);
-    case Number::float64:
-      return convert<double>(from, count, to);
+#define PENDEL_CONVERT(Real)                                                                 \
+  PENDEL_CLONES void convert(Number number, const void* from, std::size_t count, Real* to) { \
+    switch (number) {                                                                        \
+      case Number::uint8:                                                                    \
+        return convert<std::uint8_t>(from, count, to);                                       \
+      case Number::int8:                                                                     \
+        return convert<std::int8_t>(from, count, to);                                        \
+      case Number::uint16:                                                                   \
+        return convert<std::uint16_t>(from, count, to);                                      \
+      case Number::int16:                                                                    \
+        return convert<std::int16_t>(from, count, to);                                       \
+      case Number::uint32:                                                                   \
+        return convert<std::uint32_t>(from, count, to);                                      \
+      case Number::int32:                                                                    \
+        return convert<std::int32_t>(from, count, to);                                       \
+      case Number::float32:                                                                  \
+        return convert<float>(from, count, to);                                              \
+      case Number::float64:                                                                  \
+        return convert<double>(from, count, to);                                             \
+    }                                                                                        \
   }
-}
+PENDEL_CONVERT(float)
+PENDEL_CONVERT(double)
+#undef PENDEL_CONVERT
 
 void swap_bytes(void* values, std::size_t count, std::size_t bytes) {
   auto* at = static_cast<unsigned char*>(values);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "core/clones.hpp"
 #include "core/error.hpp"
 #include "core/fft.hpp"
 #include "core/parallel.hpp"
@@ -12,12 +14,25 @@ namespace pendel {
 namespace {
 
 constexpr std::size_t lanes = 8;         // blocks at once; their sums are added in this order
-constexpr double bytes_per_block = 8e6;  // of patterns
+constexpr double bytes_per_block = 4e6;  // of patterns
 
-/// A detector as its pixels other than 0.
-struct Sparse {
-  std::vector<std::pair<std::size_t, float>> pixels;
+/// Where a detector's weights are not 0: pieces of rows.
+struct Runs {
+  struct Run {
+    std::size_t first, count;
+  };
+  std::vector<Run> runs;
 };
+
+Runs runs_of(const std::vector<float>& weights) {
+  Runs result;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    if (i == 0 || weights[i - 1] == 0) result.runs.push_back({i, 0});
+    ++result.runs.back().count;
+  }
+  return result;
+}
 
 struct Sums {
   std::vector<double> sum, squares;
@@ -25,29 +40,92 @@ struct Sums {
   std::size_t count = 0;
 };
 
-void add_pattern(const float* pattern, std::size_t pixels, Sums& sums) {
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const double value = pattern[i];
-    sums.sum[i] += value;
-    sums.squares[i] += value * value;
-    sums.maximum[i] = std::max(sums.maximum[i], pattern[i]);
-  }
-  ++sums.count;
+// Several sums side by side, so that the compiler may keep them in one register.
+constexpr int wide = 8;
+
+PENDEL_CLONES double dot(const float* x, const float* y, std::size_t count) {
+  double sums[wide] = {};
+  std::size_t i = 0;
+  for (; i + wide <= count; i += wide)
+    for (int k = 0; k < wide; ++k) sums[k] += double(x[i + k]) * double(y[i + k]);
+  double sum = 0;
+  for (; i < count; ++i) sum += double(x[i]) * double(y[i]);
+  for (const double part : sums) sum += part;
+  return sum;
 }
 
-Vec2 centre(const float* pattern, const std::vector<float>& mask, std::size_t rows,
-            std::size_t columns) {
+/// Σ x_i and Σ i x_i.
+PENDEL_CLONES void moments(const float* x, const float* index, std::size_t count, double* sum,
+                           double* moment) {
+  double sums[wide] = {}, moments[wide] = {};
+  std::size_t i = 0;
+  for (; i + wide <= count; i += wide)
+    for (int k = 0; k < wide; ++k) {
+      const double value = x[i + k];
+      sums[k] += value;
+      moments[k] += value * double(index[i + k]);
+    }
+  *sum = *moment = 0;
+  for (; i < count; ++i) {
+    *sum += double(x[i]);
+    *moment += double(x[i]) * double(index[i]);
+  }
+  for (int k = 0; k < wide; ++k) {
+    *sum += sums[k];
+    *moment += moments[k];
+  }
+}
+
+/// Four patterns at once, so that the sums are read and written seldom.
+PENDEL_CLONES void add_four(const float* __restrict a, const float* __restrict b,
+                            const float* __restrict c, const float* __restrict d,
+                            std::size_t pixels, double* __restrict sum, double* __restrict squares,
+                            float* __restrict maximum) {
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const double A = a[i], B = b[i], C = c[i], D = d[i];
+    sum[i] += (A + B) + (C + D);
+    squares[i] += (A * A + B * B) + (C * C + D * D);
+    const float ab = a[i] > b[i] ? a[i] : b[i], cd = c[i] > d[i] ? c[i] : d[i];
+    const float most = ab > cd ? ab : cd;
+    maximum[i] = most > maximum[i] ? most : maximum[i];
+  }
+}
+
+/// Those patterns that were recorded.
+void add_patterns(const float* patterns, std::size_t count, std::size_t pixels, Sums& sums) {
+  std::vector<const float*> recorded;
+  for (std::size_t k = 0; k < count; ++k)
+    if (!std::isnan(patterns[k * pixels])) recorded.push_back(patterns + k * pixels);
+  sums.count += recorded.size();
+  std::size_t k = 0;
+  for (; k + 4 <= recorded.size(); k += 4)
+    add_four(recorded[k], recorded[k + 1], recorded[k + 2], recorded[k + 3], pixels,
+             sums.sum.data(), sums.squares.data(), sums.maximum.data());
+  for (; k < recorded.size(); ++k)
+    for (std::size_t i = 0; i < pixels; ++i) {
+      const double value = recorded[k][i];
+      sums.sum[i] += value;
+      sums.squares[i] += value * value;
+      sums.maximum[i] = std::max(sums.maximum[i], recorded[k][i]);
+    }
+}
+
+/// weighted: room for a row.
+Vec2 centre(const float* pattern, const std::vector<float>& mask, const std::vector<float>& index,
+            std::size_t rows, std::vector<float>& weighted) {
+  const std::size_t columns = index.size();
   double sum = 0, x = 0, y = 0;
   for (std::size_t row = 0; row < rows; ++row) {
-    double line = 0;
-    for (std::size_t column = 0; column < columns; ++column) {
-      const std::size_t i = row * columns + column;
-      const double value = mask.empty() ? pattern[i] : double(pattern[i]) * double(mask[i]);
-      line += value;
-      x += value * double(column);
+    const float* line = pattern + row * columns;
+    if (!mask.empty()) {
+      for (std::size_t i = 0; i < columns; ++i) weighted[i] = line[i] * mask[row * columns + i];
+      line = weighted.data();
     }
-    sum += line;
-    y += line * double(row);
+    double line_sum, moment;
+    moments(line, index.data(), columns, &line_sum, &moment);
+    sum += line_sum;
+    x += moment;
+    y += line_sum * double(row);
   }
   return Vec2(x, y) / sum;  // NaN of an empty pattern
 }
@@ -83,15 +161,16 @@ ScanImages scan_images(const DataCube& cube, const std::vector<VirtualDetector>&
                        const std::vector<float>& mask,
                        const std::function<void(std::size_t)>& progress) {
   const std::size_t pixels = cube.pixels();
-  std::vector<Sparse> sparse(detectors.size());
-  for (std::size_t d = 0; d < detectors.size(); ++d) {
-    if (detectors[d].weights.size() != pixels)
-      throw Error(ErrorKind::study, "virtual detector " + detectors[d].name + " has " +
-                                        std::to_string(detectors[d].weights.size()) +
+  std::vector<Runs> runs;
+  for (const VirtualDetector& detector : detectors) {
+    if (detector.weights.size() != pixels)
+      throw Error(ErrorKind::study, "virtual detector " + detector.name + " has " +
+                                        std::to_string(detector.weights.size()) +
                                         " pixels, a pattern " + std::to_string(pixels));
-    for (std::size_t i = 0; i < pixels; ++i)
-      if (detectors[d].weights[i] != 0) sparse[d].pixels.push_back({i, detectors[d].weights[i]});
+    runs.push_back(runs_of(detector.weights));
   }
+  std::vector<float> index(cube.q_columns());
+  std::iota(index.begin(), index.end(), 0.0f);
   const auto block = std::size_t(std::max(1.0, bytes_per_block / (4.0 * double(pixels))));
   const std::size_t blocks = (cube.positions() + block - 1) / block;
 
@@ -110,17 +189,18 @@ ScanImages scan_images(const DataCube& cube, const std::vector<VirtualDetector>&
       std::vector<float>& patterns = buffers[std::size_t(lane)];
       patterns.resize(block * pixels);
       cube.read(first, count, patterns.data());
+      std::vector<float> weighted(cube.q_columns());
       for (std::size_t k = 0; k < count; ++k) {
         const float* pattern = &patterns[k * pixels];
-        for (std::size_t d = 0; d < sparse.size(); ++d) {
+        for (std::size_t d = 0; d < runs.size(); ++d) {
           double sum = 0;
-          for (const auto& [pixel, weight] : sparse[d].pixels)
-            sum += double(pattern[pixel]) * double(weight);
+          for (const Runs::Run& run : runs[d].runs)
+            sum += dot(pattern + run.first, &detectors[d].weights[run.first], run.count);
           result.images[d][first + k] = sum;
         }
-        result.centre_of_mass[first + k] = centre(pattern, mask, cube.q_rows(), cube.q_columns());
-        if (!std::isnan(pattern[0])) add_pattern(pattern, pixels, sums[std::size_t(lane)]);
+        result.centre_of_mass[first + k] = centre(pattern, mask, index, cube.q_rows(), weighted);
       }
+      add_patterns(patterns.data(), count, pixels, sums[std::size_t(lane)]);
     });
     if (progress) progress(std::min((group + lanes) * block, cube.positions()));
   }
