@@ -4,11 +4,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <limits>
 #include <vector>
 
 #include "core/error.hpp"
@@ -197,17 +200,37 @@ std::string sha256(const std::string& bytes) {
   return hash.digest();
 }
 
-std::string sha256_of_file(const std::string& path) {
+namespace {
+
+void add_part(const std::string& path, std::uint64_t from, std::uint64_t count, Sha256& hash) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail(path, "cannot be read");
-  Sha256 hash;
+  if (!file.seekg(std::streamoff(from))) fail(path, "cannot be read");
   std::vector<char> buffer(1 << 16);
-  do {
-    file.read(buffer.data(), std::streamsize(buffer.size()));
+  while (count > 0 && file) {
+    file.read(buffer.data(), std::streamsize(std::min<std::uint64_t>(buffer.size(), count)));
     hash.add(reinterpret_cast<const unsigned char*>(buffer.data()), std::size_t(file.gcount()));
-  } while (file);
-  if (!file.eof()) fail(path, "cannot be read");
+    count -= std::uint64_t(file.gcount());
+  }
+  if (!file && !file.eof()) fail(path, "cannot be read");
+}
+
+}  // namespace
+
+std::string sha256_of_file(const std::string& path) {
+  Sha256 hash;
+  add_part(path, 0, std::numeric_limits<std::uint64_t>::max(), hash);
   return hash.digest();
+}
+
+std::string fingerprint_of_file(const std::string& path) {
+  constexpr std::uint64_t whole = 256 << 20, end = 32 << 20;
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (error || size <= whole) return sha256_of_file(path);
+  Sha256 hash;
+  add_part(path, 0, end, hash);
+  add_part(path, size - end, end, hash);
+  return "ends:" + std::to_string(size) + ":" + hash.digest();
 }
 
 namespace {

@@ -26,6 +26,9 @@ void check_room(const std::string& path, double needed, const std::string& comfo
 std::string sha256(const std::string& bytes);
 /// Of a file. Error (input) if it cannot be read.
 std::string sha256_of_file(const std::string& path);
+/// That of files up to 256 MB; of a larger one, which would take minutes, "ends:SIZE:" and the
+/// SHA-256 of its first and last 32 MB.
+std::string fingerprint_of_file(const std::string& path);
 
 /// CRC-32 (polynomial 0xEDB88320, as in zip); `before`: of bytes that precede these.
 std::uint32_t crc32(const void* bytes, std::size_t count, std::uint32_t before = 0);

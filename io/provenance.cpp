@@ -21,7 +21,7 @@ Provenance::Provenance() : wall_start_(std::chrono::steady_clock::now()), cpu_st
 }
 
 void Provenance::add_input(const std::string& path) {
-  inputs_.push_back(path + " " + sha256_of_file(path));
+  inputs_.push_back(path + " " + fingerprint_of_file(path));
 }
 
 double Provenance::wall_seconds() const {

@@ -19,9 +19,9 @@ std::string git_hash();
 class Provenance {
  public:
   Provenance();
-  /// Remembers the SHA-256 of an input file. Error (input) if it cannot be read.
+  /// Remembers `fingerprint_of_file` of an input. Error (input) if it cannot be read.
   void add_input(const std::string& path);
-  /// "path sha256" of every input, in the order of adding.
+  /// "path fingerprint" of every input, in the order of adding.
   const std::vector<std::string>& inputs() const { return inputs_; }
   double wall_seconds() const;
   double cpu_seconds() const;

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "core/error.hpp"
@@ -36,6 +37,30 @@ BOOST_AUTO_TEST_CASE(sha256_of_a_file) {
   BOOST_TEST(sha256_of_file(path) == sha256("abc"));
   fs::remove(path);
   BOOST_CHECK_THROW(sha256_of_file(path), Error);
+}
+
+// Of a large file its length and both ends count.
+BOOST_AUTO_TEST_CASE(fingerprint_of_a_large_file) {
+  const std::string path =
+      (fs::temp_directory_path() / ("pendel_large_" + std::to_string(getpid()))).string();
+  std::ofstream(path) << "abc";
+  BOOST_TEST(fingerprint_of_file(path) == sha256("abc"));
+  std::set<std::string> found;
+  for (const std::uint64_t size : {std::uint64_t(300) << 20, (std::uint64_t(300) << 20) + 1}) {
+    fs::resize_file(path, size);  // a hole
+    found.insert(fingerprint_of_file(path));
+    BOOST_TEST(found.rbegin()->find("ends:" + std::to_string(size) + ":") == 0u);
+  }
+  std::fstream(path, std::ios::in | std::ios::out) << "x";
+  found.insert(fingerprint_of_file(path));
+  {
+    std::fstream file(path, std::ios::in | std::ios::out);
+    file.seekp(-1, std::ios::end);
+    file << "x";
+  }
+  found.insert(fingerprint_of_file(path));
+  BOOST_TEST(found.size() == 4u);
+  fs::remove(path);
 }
 
 BOOST_AUTO_TEST_CASE(a_write_that_fails_leaves_the_old_file) {
