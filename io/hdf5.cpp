@@ -234,28 +234,6 @@ Block InputFile::block(const std::string& name) const {
 
 namespace {
 
-hid_t native_type(Native native) {
-  switch (native) {
-    case Native::uint8:
-      return H5T_NATIVE_UINT8;
-    case Native::int8:
-      return H5T_NATIVE_INT8;
-    case Native::uint16:
-      return H5T_NATIVE_UINT16;
-    case Native::int16:
-      return H5T_NATIVE_INT16;
-    case Native::uint32:
-      return H5T_NATIVE_UINT32;
-    case Native::int32:
-      return H5T_NATIVE_INT32;
-    case Native::float32:
-      return H5T_NATIVE_FLOAT;
-    case Native::float64:
-      return H5T_NATIVE_DOUBLE;
-  }
-  return -1;
-}
-
 // ": it is compressed by filter 32008 (bitshuffle ...), which ..."; empty if all filters are there.
 std::string missing_filter(hid_t dataset) {
   const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
@@ -288,15 +266,15 @@ long InputFile::opened(const std::string& name) const {
 }
 
 void InputFile::read_part(const std::string& name, const std::vector<std::size_t>& start,
-                          const std::vector<std::size_t>& count, Native native,
-                          void* values) const {
+                          const std::vector<std::size_t>& count, Stored type, void* values) const {
   const hid_t dataset = opened(name);
   const Handle space(H5Dget_space(dataset), H5Sclose);
   const std::vector<hsize_t> first(start.begin(), start.end()), length(count.begin(), count.end());
   const Handle memory(H5Screate_simple(int(length.size()), length.data(), nullptr), H5Sclose);
+  const Handle native(H5Tget_native_type(file_type(type), H5T_DIR_ASCEND), H5Tclose);
   if (H5Sselect_hyperslab(space, H5S_SELECT_SET, first.data(), nullptr, length.data(), nullptr) <
           0 ||
-      H5Dread(dataset, native_type(native), memory, space, H5P_DEFAULT, values) < 0) {
+      H5Dread(dataset, native, memory, space, H5P_DEFAULT, values) < 0) {
     const std::string filter = missing_filter(dataset);
     fail(path_, name,
          "cannot be read" + (filter.empty() ? ": the file is truncated or damaged" : filter));

@@ -32,8 +32,11 @@ struct Block {
 struct Member {
   std::string name, external_file;
 };
-/// Numbers in memory.
-enum class Native { uint8, int8, uint16, int16, uint32, int32, float32, float64 };
+
+/// How numbers are stored, in a file or in memory.
+enum class Stored { float64, float32, int32, int64, uint16, uint32, uint8, int8, int16 };
+/// The library's identifier of it.
+long file_type(Stored stored);
 
 class InputFile {
  public:
@@ -53,11 +56,11 @@ class InputFile {
   std::string read_text(const std::string& name) const;
   /// Error (input) if there is no such dataset.
   Block block(const std::string& name) const;
-  /// The rectangle of `count` from `start`, of any type of numbers, as `native`. Error (input) if
+  /// The rectangle of `count` from `start`, of any type of numbers, as `type`. Error (input) if
   /// it cannot be read; a compression that this machine's library lacks is named. One thread at a
   /// time may be in the library.
   void read_part(const std::string& name, const std::vector<std::size_t>& start,
-                 const std::vector<std::size_t>& count, Native native, void* values) const;
+                 const std::vector<std::size_t>& count, Stored type, void* values) const;
   /// Text attribute of an object; empty if there is none.
   std::string attribute(const std::string& object, const std::string& name) const;
   /// Number of an attribute of one element.
@@ -79,11 +82,6 @@ class InputFile {
 /// For a program, before anything else of HDF5: at its end the library is left as it is. A file
 /// that the library could not close, because the disk is full, would make its own end a crash.
 void no_cleanup_at_exit();
-
-/// How numbers are stored.
-enum class Stored { float64, float32, int32, int64, uint16, uint32, uint8, int8, int16 };
-/// The library's identifier of it.
-long file_type(Stored stored);
 
 /// A file that is made in memory and reaches the disk whole or not at all.
 class OutputFile {

@@ -107,7 +107,7 @@ void DataCube::read(std::size_t first, std::size_t count, float* patterns) const
   while (count > 0) {  // a piece of one row at a time
     const std::size_t row = first / columns_, column = first % columns_;
     const std::size_t piece = std::min(count, columns_ - column);
-    std::fill(patterns, patterns + piece * pixels(), 0.0f);
+    if (!plain_) std::fill(patterns, patterns + piece * pixels(), 0.0f);
     for (std::size_t i = 0; i < p.bin_scan; ++i) {
       const std::size_t from = (p.rows.first + row * p.bin_scan + i) * recording_.columns +
                                p.columns.first + column * p.bin_scan;

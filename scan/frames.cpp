@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "core/clones.hpp"
@@ -26,7 +27,10 @@ constexpr NumberType number_types[] = {
     {Number::int16, "int16", 2},     {Number::uint32, "uint32", 4},  {Number::int32, "int32", 4},
     {Number::float32, "float32", 4}, {Number::float64, "float64", 8}};
 
-const NumberType& type_of(Number number) { return number_types[static_cast<int>(number)]; }
+const NumberType& type_of(Number number) {
+  return *std::find_if(std::begin(number_types), std::end(number_types),
+                       [&](const NumberType& type) { return type.number == number; });
+}
 
 // Values lie where a vector of bytes puts them: aligned.
 template <class Stored, class Real>
@@ -35,30 +39,36 @@ inline __attribute__((always_inline)) void convert(const void* from, std::size_t
   for (std::size_t i = 0; i < count; ++i) to[i] = Real(values[i]);
 }
 
-#define PENDEL_CONVERT(Real)                                                                 \
-  PENDEL_CLONES void convert(Number number, const void* from, std::size_t count, Real* to) { \
-    switch (number) {                                                                        \
-      case Number::uint8:                                                                    \
-        return convert<std::uint8_t>(from, count, to);                                       \
-      case Number::int8:                                                                     \
-        return convert<std::int8_t>(from, count, to);                                        \
-      case Number::uint16:                                                                   \
-        return convert<std::uint16_t>(from, count, to);                                      \
-      case Number::int16:                                                                    \
-        return convert<std::int16_t>(from, count, to);                                       \
-      case Number::uint32:                                                                   \
-        return convert<std::uint32_t>(from, count, to);                                      \
-      case Number::int32:                                                                    \
-        return convert<std::int32_t>(from, count, to);                                       \
-      case Number::float32:                                                                  \
-        return convert<float>(from, count, to);                                              \
-      case Number::float64:                                                                  \
-        return convert<double>(from, count, to);                                             \
-    }                                                                                        \
+template <class Real>
+inline __attribute__((always_inline)) void convert_body(Number number, const void* from,
+                                                        std::size_t count, Real* to) {
+  switch (number) {
+    case Number::uint8:
+      return convert<std::uint8_t>(from, count, to);
+    case Number::int8:
+      return convert<std::int8_t>(from, count, to);
+    case Number::uint16:
+      return convert<std::uint16_t>(from, count, to);
+    case Number::int16:
+      return convert<std::int16_t>(from, count, to);
+    case Number::uint32:
+      return convert<std::uint32_t>(from, count, to);
+    case Number::int32:
+      return convert<std::int32_t>(from, count, to);
+    case Number::int64:
+      return convert<std::int64_t>(from, count, to);
+    case Number::float32:
+      return convert<float>(from, count, to);
+    case Number::float64:
+      return convert<double>(from, count, to);
   }
-PENDEL_CONVERT(float)
-PENDEL_CONVERT(double)
-#undef PENDEL_CONVERT
+}
+PENDEL_CLONES void convert(Number number, const void* from, std::size_t count, float* to) {
+  convert_body(number, from, count, to);
+}
+PENDEL_CLONES void convert(Number number, const void* from, std::size_t count, double* to) {
+  convert_body(number, from, count, to);
+}
 
 void swap_bytes(void* values, std::size_t count, std::size_t bytes) {
   auto* at = static_cast<unsigned char*>(values);

@@ -6,10 +6,12 @@
 #include <functional>
 #include <string>
 
+#include "io/hdf5.hpp"
+
 namespace pendel {
 
-/// What a pixel is stored as.
-enum class Number { uint8, int8, uint16, int16, uint32, int32, float32, float64 };
+/// What a pixel is stored as: all but int64.
+using Number = hdf5::Stored;
 std::size_t bytes_of(Number number);
 std::string name_of(Number number);
 /// "uint16" and its like; error (input), which begins with `where`, for any other text.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/clones.hpp"
+#include "core/electron.hpp"
 #include "core/error.hpp"
 #include "core/fft.hpp"
 #include "core/parallel.hpp"
@@ -134,7 +135,6 @@ Vec2 centre(const float* pattern, const std::vector<float>& mask, const std::vec
 
 std::vector<float> annulus_weights(const Annulus& annulus, std::size_t q_rows,
                                    std::size_t q_columns) {
-  const double pi = std::acos(-1.0);
   const double width = annulus.to_deg - annulus.from_deg;
   std::vector<float> weights(q_rows * q_columns);
   for (std::size_t row = 0; row < q_rows; ++row)
@@ -144,12 +144,12 @@ std::vector<float> annulus_weights(const Annulus& annulus, std::size_t q_rows,
       double weight = std::clamp(annulus.outer - r + 0.5, 0.0, 1.0);
       if (annulus.inner > 0) weight *= std::clamp(r - annulus.inner + 0.5, 0.0, 1.0);
       if (width < 360) {
-        double angle = std::atan2(d.y(), d.x()) * 180 / pi - annulus.from_deg;
+        double angle = std::atan2(d.y(), d.x()) * 180 / electron::pi - annulus.from_deg;
         angle -= 360 * std::floor(angle / 360);
         // degrees from the nearer edge, positive inside
         const double inside =
             angle <= width ? std::min(angle, width - angle) : -std::min(angle - width, 360 - angle);
-        const double distance = r * std::sin(std::clamp(inside, -90.0, 90.0) * pi / 180);
+        const double distance = r * std::sin(std::clamp(inside, -90.0, 90.0) * electron::pi / 180);
         weight *= std::clamp(distance + 0.5, 0.0, 1.0);
       }
       weights[row * q_columns + column] = float(weight);
@@ -252,11 +252,10 @@ std::vector<double> integrated(const std::vector<double>& along_columns,
     }
   const Fft2 fft{int(R), int(C)};
   fft.forward(f.data());
-  const double pi = std::acos(-1.0);
   for (std::size_t row = 0; row < R; ++row)
     for (std::size_t column = 0; column < C; ++column) {
-      const double eigenvalue = 2 * std::cos(2 * pi * double(row) / double(R)) +
-                                2 * std::cos(2 * pi * double(column) / double(C)) - 4;
+      const double eigenvalue = 2 * std::cos(2 * electron::pi * double(row) / double(R)) +
+                                2 * std::cos(2 * electron::pi * double(column) / double(C)) - 4;
       at(row, column) = row + column == 0 ? 0 : at(row, column) / (eigenvalue * double(R * C));
     }
   fft.backward(f.data());

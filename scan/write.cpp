@@ -22,6 +22,15 @@ namespace {
   throw Error(ErrorKind::input, path + ": " + what);
 }
 
+/// Patterns that are read together: about 64 MB, whole rows of the scan if that is a row or more.
+std::size_t block_of(const Recording& recording) {
+  constexpr double bytes = 64e6;
+  const double frame = double(recording.frames->pixels()) * sizeof(double);
+  const auto frames = std::size_t(std::max(1.0, bytes / frame));
+  const std::size_t rows = frames / recording.columns;
+  return std::min(rows > 0 ? rows * recording.columns : frames, recording.positions());
+}
+
 using Take = std::function<void(std::size_t first, std::size_t count, const double* values)>;
 
 /// Every recorded pattern in blocks, in order.
@@ -64,28 +73,6 @@ EmdDictionary words_of(const Recording& recording) {
   for (const auto& [key, value] : recording.properties) words.push_back({key, value});
   if (!recording.notes.empty()) words.push_back({"notes", recording.notes});
   return words;
-}
-
-hdf5::Stored stored(Number number) {
-  switch (number) {
-    case Number::uint8:
-      return hdf5::Stored::uint8;
-    case Number::int8:
-      return hdf5::Stored::int8;
-    case Number::uint16:
-      return hdf5::Stored::uint16;
-    case Number::int16:
-      return hdf5::Stored::int16;
-    case Number::uint32:
-      return hdf5::Stored::uint32;
-    case Number::int32:
-      return hdf5::Stored::int32;
-    case Number::float32:
-      return hdf5::Stored::float32;
-    case Number::float64:
-      return hdf5::Stored::float64;
-  }
-  return hdf5::Stored::float64;
 }
 
 void write_hspy_tree(const Recording& recording, hdf5::OutputFile& tree, const std::string& node) {
@@ -131,7 +118,7 @@ void write_hdf5(const Recording& recording, const std::string& path, bool hspy,
   layout.columns = recording.columns;
   layout.q_rows = recording.frames->q_rows();
   layout.q_columns = recording.frames->q_columns();
-  layout.stored = stored(recording.frames->number());
+  layout.stored = recording.frames->number();
   if (hspy) layout.cubes = {"scan"};
   try {
     ScanWriter writer(path, "convert", layout, false);
@@ -303,14 +290,6 @@ void write_blo(const Recording& recording, const std::string& path,
 }
 
 }  // namespace
-
-std::size_t block_of(const Recording& recording) {
-  constexpr double bytes = 64e6;
-  const double frame = double(recording.frames->pixels()) * sizeof(double);
-  const auto frames = std::size_t(std::max(1.0, bytes / frame));
-  const std::size_t rows = frames / recording.columns;
-  return std::min(rows > 0 ? rows * recording.columns : frames, recording.positions());
-}
 
 void write_recording(const Recording& recording, const std::string& path,
                      const std::function<void(std::size_t)>& progress) {

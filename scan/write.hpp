@@ -14,7 +14,4 @@ namespace pendel {
 void write_recording(const Recording& recording, const std::string& path,
                      const std::function<void(std::size_t)>& progress = {});
 
-/// Patterns that are read together: about 64 MB, whole rows of the scan if that is a row or more.
-std::size_t block_of(const Recording& recording);
-
 }  // namespace pendel

@@ -14,8 +14,6 @@ namespace pendel {
 
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
-
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
   char text[200];
@@ -69,10 +67,7 @@ double pixels_per(const std::string& units, const DataCube& cube, const std::str
 VirtualDetector detector_of(const ImageDetectorOptions& options, const DataCube& cube,
                             const Vec2& centre, RunContext& context) {
   if (options.mask) {
-    OpenOptions open;
-    open.dataset = options.mask->dataset;
-    const Recording mask = open_recording(options.mask->file.path, open);
-    context.provenance.add_input(options.mask->file.path);
+    const Recording mask = open_reference(*options.mask, context);
     if (mask.frames->count() != 1 || mask.frames->q_rows() != cube.q_rows() ||
         mask.frames->q_columns() != cube.q_columns())
       throw Error(ErrorKind::input, options.mask->file.path + ": is not one image of " +
@@ -173,7 +168,7 @@ void ImagesStudy::run(RunContext& context) const {
 
   // pixels to angles, turned into the scan's frame; the mean deflection is descan
   const bool calibrated = std::isfinite(scale.q_pixel[0]) && std::isfinite(scale.q_pixel[1]);
-  const double angle = images.centre_of_mass.rotation_deg * pi / 180;
+  const double angle = images.centre_of_mass.rotation_deg * electron::pi / 180;
   std::vector<double> x, y;
   for (const Vec2& at : found.centre_of_mass) {
     Vec2 d = at - centre;
@@ -192,7 +187,7 @@ void ImagesStudy::run(RunContext& context) const {
     const auto slopes = [&](std::vector<double> values, double step) {
       double mean = 0;
       for (const double value : values) mean += value / double(values.size());
-      double factor = std::isfinite(step) ? 2 * pi * step : 1;
+      double factor = std::isfinite(step) ? 2 * electron::pi * step : 1;
       if (units == "mrad" && std::isfinite(cube.recording().energy_keV))
         factor *= 1e-3 / electron::wavelength(cube.recording().energy_keV);
       for (double& value : values) value = (value - mean) * factor;

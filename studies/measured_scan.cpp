@@ -9,10 +9,7 @@ namespace pendel {
 namespace {
 
 std::vector<float> reference(const ReferenceOptions& options, RunContext& context) {
-  OpenOptions open;
-  open.dataset = options.dataset;
-  const Recording recording = open_recording(options.file.path, open);
-  context.provenance.add_input(options.file.path);
+  const Recording recording = open_reference(options, context);
   if (recording.frames->count() != 1)
     throw Error(ErrorKind::input, options.file.path + ": holds " +
                                       std::to_string(recording.frames->count()) +
@@ -40,6 +37,14 @@ EmdAxis axis(const std::string& name, std::size_t count, double step, double ori
 }
 
 }  // namespace
+
+Recording open_reference(const ReferenceOptions& options, RunContext& context) {
+  OpenOptions open;
+  open.dataset = options.dataset;
+  Recording recording = open_recording(options.file.path, open);
+  context.provenance.add_input(options.file.path);
+  return recording;
+}
 
 DataCube open_scan(const MeasuredScanOptions& options, RunContext& context) {
   OpenOptions open;

@@ -52,6 +52,8 @@ struct MeasuredScanOptions {
   }
 };
 
+/// Opens the file, which is added to the provenance; whether it fits is for the caller to see.
+Recording open_reference(const ReferenceOptions& options, RunContext& context);
 /// Opens it; files are added to the provenance. Error (input) if something does not fit.
 DataCube open_scan(const MeasuredScanOptions& options, RunContext& context);
 /// "scan: 64 x 64 positions of 256 x 256 pixels (uint16, Merlin), ..." and the notes, a line each.

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <map>
 
+#include "core/electron.hpp"
+
 namespace pendel::formats {
 
 Candidate candidate(const std::string& path) {
@@ -111,7 +113,7 @@ std::string plain(const std::string& unit) {
 const std::map<std::string, double> lengths_A{{"A", 1},    {"nm", 10},  {"pm", 0.01},
                                               {"um", 1e4}, {"mm", 1e7}, {"m", 1e10}};
 const std::map<std::string, double> angles_mrad{
-    {"mrad", 1}, {"rad", 1000}, {"urad", 1e-3}, {"deg", 1000 * 3.14159265358979323846 / 180}};
+    {"mrad", 1}, {"rad", 1000}, {"urad", 1e-3}, {"deg", 1000 * electron::pi / 180}};
 
 bool says_nothing(double step, const std::string& unit) {
   return !std::isfinite(step) || step == 0 || unit.empty() || unit == "pixels" || unit == "pixel" ||

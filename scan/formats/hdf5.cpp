@@ -16,16 +16,12 @@ namespace {
 using hdf5::InputFile;
 using hdf5::Item;
 
-/// What a stored type is read as: 64-bit integers and truth values have no Number of their own.
+/// What a stored type is read as: 64-bit integers and truth values are read as real numbers.
 Number read_as(const std::string& type, const std::string& where) {
   if (type == "int64" || type == "uint64" || type == "float128") return Number::float64;
   if (type == "float16") return Number::float32;
   return number_of(type, where);
 }
-hdf5::Native native(Number number) { return static_cast<hdf5::Native>(number); }
-static_assert(static_cast<int>(hdf5::Native::float64) == static_cast<int>(Number::float64) &&
-                  static_cast<int>(hdf5::Native::uint16) == static_cast<int>(Number::uint16),
-              "the same order");
 
 /// Chunked or compressed patterns, in one dataset or in several one after another.
 class HdfFrames : public Frames {
@@ -81,7 +77,7 @@ class HdfFrames : public Frames {
         length[0] = 1, length[1] = std::min(count, columns - start[1]);
       count = length[0] * length[1];
     }
-    part.file->read_part(part.dataset, start, length, native(number()), to);
+    part.file->read_part(part.dataset, start, length, number(), to);
     return count;
   }
 
