@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/least_squares.hpp"
 #include "core/parallel.hpp"
-#include "fit/least_squares.hpp"
 #include "fit/uncertainty.hpp"
 
 namespace pendel {

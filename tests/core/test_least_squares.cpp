@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "fit/least_squares.hpp"
+#include "core/least_squares.hpp"
 
 using namespace pendel;
 

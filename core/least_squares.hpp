@@ -1,5 +1,5 @@
 // Nonlinear least squares of few unknowns within bounds: Levenberg-Marquardt. Large joint problems
-// are solve_shared's.
+// are those of fit/solve.
 #pragma once
 #include <Eigen/Core>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "fit/least_squares.hpp"
+#include "core/least_squares.hpp"
 
 #include <Eigen/Cholesky>
 #include <algorithm>
