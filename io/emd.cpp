@@ -1,5 +1,6 @@
 #include "io/emd.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <random>
 
@@ -108,16 +109,20 @@ void EmdWriter::datacube(const std::string& name, const std::vector<EmdAxis>& ax
   node(name, "DataCube", axes, note);
 }
 
-void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionary,
+void EmdWriter::metadata(const std::string& name, const EmdDictionary& values,
                          const std::string& python_class) {
-  const std::string bundle = root_ + "/metadatabundle", node = bundle + "/" + name;
-  const bool first = !has_metadata_;
+  dictionary(root_, name, values, python_class);
+}
+
+// A dictionary that belongs to a node.
+void EmdWriter::dictionary(const std::string& owner, const std::string& name,
+                           const EmdDictionary& values, const std::string& python_class) {
+  const std::string bundle = owner + "/metadatabundle", node = bundle + "/" + name;
   file_.group(node);
-  if (first) file_.attribute(bundle, "emd_group_type", "metadatabundle");
-  has_metadata_ = true;
+  if (bundles_.insert(bundle).second) file_.attribute(bundle, "emd_group_type", "metadatabundle");
   file_.attribute(node, "emd_group_type", "metadata");
   file_.attribute(node, "python_class", python_class);
-  for (const auto& [key, value] : dictionary) {
+  for (const auto& [key, value] : values) {
     const std::string item = node + "/" + key;
     if (const auto* number = std::get_if<double>(&value)) {
       file_.write_scalar(item, *number);
@@ -125,6 +130,17 @@ void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionar
     } else if (const auto* text = std::get_if<std::string>(&value)) {
       file_.write_text(item, *text);
       file_.attribute(item, "type", "string");
+    } else if (const auto* numbers = std::get_if<Array>(&value)) {
+      file_.write(item, *numbers);
+      file_.attribute(item, "type", "array");
+    } else if (const auto* truth = std::get_if<bool>(&value)) {
+      file_.write_flag(item, *truth);
+      file_.attribute(item, "type", "bool");
+    } else if (const auto* integers = std::get_if<std::vector<long>>(&value)) {
+      Array tuple({integers->size()});
+      std::copy(integers->begin(), integers->end(), tuple.values.begin());
+      file_.write(item, tuple, hdf5::Stored::int64);
+      file_.attribute(item, "type", "tuple");
     } else {
       const auto& texts = std::get<std::vector<std::string>>(value);
       file_.group(item);
@@ -134,6 +150,22 @@ void EmdWriter::metadata(const std::string& name, const EmdDictionary& dictionar
         file_.write_text(item + "/" + std::to_string(i), texts[i]);
     }
   }
+}
+
+void EmdWriter::bragg_vectors(const std::string& name, const hdf5::PointLists& points,
+                              const std::array<std::size_t, 2>& q_shape) {
+  assert(points.shape.size() == 2);
+  const std::string node = root_ + "/" + name, lists = node + "/_v_uncal";
+  file_.group(lists);
+  file_.attribute(node, "emd_group_type", "custom");
+  file_.attribute(node, "python_class", "BraggVectors");
+  file_.attribute(lists, "emd_group_type", "custom_pointlistarray");
+  file_.attribute(lists, "python_class", "PointListArray");
+  hdf5::write_point_lists(file_, lists + "/data", points);
+  dictionary(node, "_braggvectors_shape",
+             {{"Rshape", std::vector<long>(points.shape.begin(), points.shape.end())},
+              {"Qshape", std::vector<long>(q_shape.begin(), q_shape.end())}},
+             "Metadata");
 }
 
 std::string emd_root(const hdf5::InputFile& file) {

@@ -1,6 +1,7 @@
 // Trees of the Electron Microscopy Dataset format, EMD 1.0: h5py, HyperSpy and py4DSTEM open them.
 // A root holds named arrays with axes and units, and dictionaries of metadata. [EMD1]
 #pragma once
+#include <array>
 #include <set>
 #include <string>
 #include <utility>
@@ -8,7 +9,7 @@
 #include <vector>
 
 #include "core/space.hpp"
-#include "io/hdf5.hpp"
+#include "io/point_lists.hpp"
 
 namespace pendel {
 
@@ -24,8 +25,9 @@ EmdAxis index_axis(const std::string& name, std::size_t count);
 Array array_of(const std::vector<Vec3>& vectors);
 Array array_of(const std::vector<Hkl>& hkl);
 
-/// Metadata: a dictionary of numbers, texts and lists of texts.
-using EmdValue = std::variant<double, std::string, std::vector<std::string>>;
+/// Metadata: a dictionary of numbers, texts, lists of texts, arrays, truth values and tuples.
+using EmdValue =
+    std::variant<double, std::string, std::vector<std::string>, Array, bool, std::vector<long>>;
 using EmdDictionary = std::vector<std::pair<std::string, EmdValue>>;
 
 class EmdWriter {
@@ -41,6 +43,10 @@ class EmdWriter {
   void datacube(const std::string& name, const std::vector<EmdAxis>& axes, const std::string& note);
   void metadata(const std::string& name, const EmdDictionary& dictionary,
                 const std::string& python_class = "Metadata");
+  /// Points of a scan's patterns, (rows, columns) lists of qx (row of the pattern), qy (column),
+  /// intensity and what else there is, as py4DSTEM's BraggVectors. q_shape: of a pattern.
+  void bragg_vectors(const std::string& name, const hdf5::PointLists& points,
+                     const std::array<std::size_t, 2>& q_shape);
   /// See hdf5::OutputFile::save.
   void save(const std::string& path) { file_.save(path); }
 
@@ -51,11 +57,12 @@ class EmdWriter {
   void node(const std::string& name, const std::string& python_class,
             const std::vector<EmdAxis>& axes, const std::string& note);
   void branch(const std::string& name);
+  void dictionary(const std::string& owner, const std::string& name,
+                  const EmdDictionary& dictionary, const std::string& python_class);
 
   std::string root_;
   hdf5::OutputFile file_;
-  std::set<std::string> branches_;
-  bool has_metadata_ = false;
+  std::set<std::string> branches_, bundles_;
 };
 
 /// Name of the first EMD root of a file ("/pendel"); empty if it is not EMD 1.0.

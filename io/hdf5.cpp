@@ -201,6 +201,22 @@ Array InputFile::read_part(const std::string& name, std::size_t first, std::size
   return array;
 }
 
+bool InputFile::read_flag(const std::string& name) const {
+  if (!has(name)) fail(path_, name, "there is no such dataset");
+  const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) fail(path_, name, "this is not a dataset");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const bool truth = H5Tget_class(type) == H5T_ENUM;
+  if ((!truth && H5Tget_class(type) != H5T_INTEGER) || H5Tget_size(type) > sizeof(std::uint64_t) ||
+      H5Sget_simple_extent_npoints(space) != 1)
+    fail(path_, name, "is not one truth value");
+  std::uint64_t bytes = 0;  // whichever of them, of a yes one is not 0
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &bytes) < 0)
+    fail(path_, name, "cannot be read: the file is truncated or damaged");
+  return bytes != 0;
+}
+
 std::string InputFile::read_text(const std::string& name) const {
   if (!has(name)) fail(path_, name, "there is no such dataset");
   const Handle dataset(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
@@ -389,6 +405,15 @@ Handle make_dataset(hid_t file, const std::string& name, hid_t type, hid_t space
 
 std::string parent(const std::string& name) { return name.substr(0, name.rfind('/')); }
 
+constexpr std::int8_t no = 0, yes = 1;
+
+Handle flag_type() {
+  Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
+  H5Tenum_insert(type, "FALSE", &no);
+  H5Tenum_insert(type, "TRUE", &yes);
+  return type;
+}
+
 }  // namespace
 
 void OutputFile::write(const std::string& name, const Array& array, Stored stored) {
@@ -429,6 +454,14 @@ void OutputFile::write_text(const std::string& name, const std::string& value) {
   must(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0, name);
 }
 
+void OutputFile::write_flag(const std::string& name, bool value) {
+  group(parent(name));
+  const Handle type = flag_type();
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle dataset = make_dataset(file_, name, type, space, H5P_DEFAULT);
+  must(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value ? &yes : &no) >= 0, name);
+}
+
 void OutputFile::attribute(const std::string& object, const std::string& name,
                            const std::string& value) {
   const Handle opened(H5Oopen(file_, object.c_str(), H5P_DEFAULT), H5Oclose);
@@ -462,10 +495,7 @@ void OutputFile::real_attribute(const std::string& object, const std::string& na
 }
 
 void OutputFile::flag(const std::string& object, const std::string& name, bool value) {
-  const Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
-  const std::int8_t no = 0, yes = 1;
-  H5Tenum_insert(type, "FALSE", &no);
-  H5Tenum_insert(type, "TRUE", &yes);
+  const Handle type = flag_type();
   scalar_attribute(file_, object, name, type, type, value ? &yes : &no);
 }
 

@@ -54,6 +54,8 @@ class InputFile {
   std::vector<std::size_t> shape(const std::string& name) const;
   Array read_part(const std::string& name, std::size_t first, std::size_t count) const;
   std::string read_text(const std::string& name) const;
+  /// A truth value as h5py stores it, or a number that is not 0.
+  bool read_flag(const std::string& name) const;
   /// Error (input) if there is no such dataset.
   Block block(const std::string& name) const;
   /// The rectangle of `count` from `start`, of any type of numbers, as `type`. Error (input) if
@@ -69,6 +71,9 @@ class InputFile {
   std::vector<Member> members(const std::string& group) const;
   /// Every group and dataset below a group, in the order of names.
   std::vector<Item> items(const std::string& group = "/") const;
+
+  /// The library's identifier.
+  long id() const { return file_; }
 
  private:
   long opened(const std::string& name) const;
@@ -97,11 +102,12 @@ class OutputFile {
   void write_scalar(const std::string& name, double value, Stored stored = Stored::float64);
   /// Texts are variable-length UTF-8, as EMD 1.0 wants them.
   void write_text(const std::string& name, const std::string& value);
+  /// As h5py stores truth values, as is the attribute below.
+  void write_flag(const std::string& name, bool value);
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, long value);
   /// Of 64 bits.
   void real_attribute(const std::string& object, const std::string& name, double value);
-  /// As h5py stores truth values.
   void flag(const std::string& object, const std::string& name, bool value);
 
   /// Writes to a temporary name beside `path`, then renames. Error (input) if that fails; nothing
