@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(peer_finds_the_same_vectors) {
         const double y = lists.values[3 * p + 1] - qy0.values[i];
         double u = ((e * s * s + c * c) * x + s * c * (1 - e) * y) * number("Q_pixel_size");
         double v = (s * c * (1 - e) * x + (s * s + e * c * c) * y) * number("Q_pixel_size");
-        if (number("QR_flip") != 0) std::swap(u, v);
+        if (file.read_flag(items + "QR_flip")) std::swap(u, v);
         const Vec2 theirs(std::cos(r) * u - std::sin(r) * v, std::sin(r) * u + std::cos(r) * v);
         const Vec2 ours = peaks.calibration.vector(i, peaks.at[i][p - lists.first(i)].position);
         BOOST_TEST((Vec2(theirs.y(), theirs.x()) - ours).norm() < 1e-14);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(files_of_py4dstem) {
         BOOST_REQUIRE_EQUAL(list.size(), std::size_t((3 * i + j) % 4));
         for (int k = 0; k < int(list.size()); ++k) {
           BOOST_TEST((list[std::size_t(k)].position == Vec2(2.5 - k, 3.5 + k)));
-          BOOST_TEST(list[std::size_t(k)].intensity == 10.0 * i + k);
+          BOOST_TEST(list[std::size_t(k)].intensity == 10.0 * k + i);
         }
       }
     BOOST_TEST(peaks.calibration.origin.size() == 12u);
