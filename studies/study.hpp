@@ -8,6 +8,7 @@
 #pragma once
 #include <variant>
 
+#include "studies/classify.hpp"
 #include "studies/fit.hpp"
 #include "studies/images.hpp"
 #include "studies/pattern.hpp"
@@ -16,10 +17,11 @@
 
 namespace pendel {
 
-using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy>;
+using AnyStudy =
+    std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy, ClassifyStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}, ImagesStudy{}};
+  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}, ImagesStudy{}, ClassifyStudy{}};
 }
 
 }  // namespace pendel
