@@ -111,14 +111,15 @@ void ClassifyStudy::run(RunContext& context) const {
   const std::array<int, 2> tried =
       classify.components ? std::array<int, 2>{*classify.components, *classify.components}
                           : *classify.try_components;
-  std::vector<NnmfRuns> runs;
+  std::vector<NnmfRuns> runs(std::size_t(tried[1] - tried[0] + 1));
   {
-    Progress progress("restarts", long(tried[1] - tried[0] + 1) * classify.restarts, context.quiet);
-    for (int count = tried[0]; count <= tried[1]; ++count)
-      runs.push_back(nnmf_restarts(X, numbers_of(classify, count), [&] {
+    Progress progress("restarts", long(runs.size()) * classify.restarts, context.quiet);
+    // the largest first: more than there can be is an error before anything is done in vain
+    for (std::size_t i = runs.size(); i-- > 0;)
+      runs[i] = nnmf_restarts(X, numbers_of(classify, tried[0] + int(i)), [&] {
         progress.advance();
         stop_if_interrupted("interrupted; nothing is kept of a factorisation");
-      }));
+      });
   }
   std::size_t chosen = 0;
   for (std::size_t i = 1; i < runs.size(); ++i) {

@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import detector, disks, images, maps, pattern, plan, profiles, result, rings, stem
+from . import classify, detector, disks, images, maps, pattern, plan, profiles, result, rings, stem
 
 
 def position(argument):
@@ -64,6 +64,13 @@ def images_figures(found):
     yield "patterns", images.patterns(found)
 
 
+def classify_figures(found):
+    yield "classes", classify.maps_figure(found)
+    yield "components", classify.patterns_figure(found)
+    yield "bragg_vector_map", classify.map_figure(found)
+    yield "numbers", classify.numbers_figure(found)
+
+
 def plan_figures(found):
     yield "errors", plan.errors_figure(found)
     yield "separation", plan.separation_figure(found)
@@ -88,6 +95,8 @@ def main(argv=None):
             figures = stem_figures(found, arguments.position)
         elif isinstance(found, result.ImagesResult):
             figures = images_figures(found)
+        elif isinstance(found, result.ClassifyResult):
+            figures = classify_figures(found)
         elif isinstance(found, result.PlanResult):
             figures = plan_figures(found)
         else:

@@ -193,6 +193,25 @@ class ImagesResult:
 
 
 @dataclasses.dataclass
+class ClassifyResult:
+    weights: Array  # (component, row, column)
+    patterns: Array  # (component, feature)
+    q: Array  # (feature, 2), or (feature) of rings
+    classes: Array  # (row, column), from 1
+    agreement: Array
+    residual: Array
+    map: Array  # (q_row, q_column)
+    histogram: Array  # (q)
+    radial_maxima: np.ndarray
+    numbers: dict  # name -> Array against the number of components
+
+    @property
+    def shape(self):
+        """(rows, columns)"""
+        return self.classes.values.shape
+
+
+@dataclasses.dataclass
 class PlanResult:
     errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
     separation: typing.Optional[Array]  # likewise
@@ -279,8 +298,20 @@ def read_images(root):
                         read_array(root, "integrated_centre_of_mass"), patterns)
 
 
+def read_classify(root):
+    arrays = required(root, ["weights", "patterns", "q", "class", "class_agreement", "residual",
+                             "bragg_vector_map", "radial_histogram"])
+    maxima = read_array(root, "radial_maxima")
+    numbers = {name: read_array(root["numbers"], name) for name in root["numbers"]}
+    return ClassifyResult(*arrays.values(), np.empty(0) if maxima is None else maxima.values,
+                          numbers)
+
+
 def read(path):
-    """A FitResult, PatternResult, StemResult, ImagesResult or PlanResult. NotAResult says what is wrong with the file."""
+    """A FitResult, PatternResult, StemResult, ImagesResult, ClassifyResult or PlanResult.
+
+    NotAResult says what is wrong with the file.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -298,6 +329,8 @@ def read(path):
                 return read_pattern(root)
             if "centre_of_mass" in root and "patterns" in root:
                 return read_images(root)
+            if "class" in root:
+                return read_classify(root)
             if "virtual_images" in root:
                 return read_stem(path, root)
             if "errors" in root:
@@ -306,4 +339,5 @@ def read(path):
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
-                         "(virtual_images), `images` (patterns) and `plan` (errors)")
+                         "(virtual_images), `images` (patterns), `classify` (class) and `plan` "
+                         "(errors)")

@@ -10,7 +10,7 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, detector, disks, images, maps, pattern, plan, profiles, result, rings,
+from pendel_plot import (__main__, classify, detector, disks, images, maps, pattern, plan, profiles, result, rings,
                          stem, style)
 
 ROWS, COLUMNS = 6, 8
@@ -186,6 +186,32 @@ def write_images(path, rows=4, integrated=True):
         for name in ("mean", "maximum", "variance"):
             array(root.require_group("patterns"), name, np.hypot(*np.mgrid[:6, :7]), "",
                   [("q_row", 2.0, "mrad"), ("q_column", 2.0, "mrad")])
+
+
+def write_classes(path, tried=(3, 4, 5), rings=False):
+    """Four components on 6 x 5 positions, the last position empty; features on a circle."""
+    rows, columns, count, features = 6, 5, 4, 9
+    axes = [("row", 1.0, ""), ("column", 1.0, "")]
+    classes = np.resize(np.arange(1.0, count + 1), (rows, columns))
+    classes[-1, -1] = np.nan
+    weights = np.array([np.where(classes == k + 1, 2.0, 0.5) for k in range(count)])
+    angle = np.linspace(0, 5, features)
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        array(root, "class", classes, "", axes)
+        array(root, "class_agreement", np.where(np.isnan(classes), np.nan, 0.9), "", axes)
+        array(root, "residual", 0.1 * classes, "", axes)
+        array(root, "weights", weights, "", [("component", 1, "")] + axes)
+        array(root, "patterns", np.resize(np.arange(5.0), (count, features)))
+        array(root, "q", angle if rings else 0.4 * np.stack([np.cos(angle), np.sin(angle)], 1), "1/Å")
+        array(root, "bragg_vector_map", np.ones((7, 7)), "", [("q_row", 0.1, "1/Å"),
+                                                              ("q_column", 0.1, "1/Å")])
+        array(root, "radial_histogram", np.arange(10.0), "", [("q", 0.1, "1/Å")])
+        array(root, "radial_maxima", [0.3, 0.9], "1/Å")
+        for name in ("unexplained", "least_similarity", "mean_similarity", "agreement", "cophenetic"):
+            array(root.require_group("numbers"), name, np.linspace(1, 0.5, len(tried)), "",
+                  [("components", 1.0, "")])
 
 
 def write_plan(path, thicknesses, tilts, bias=True):
@@ -399,6 +425,31 @@ class Plot(unittest.TestCase):
         mean, count = cube.mean()
         self.assertEqual(count, 4)  # rows 1 and 3, columns 1 and 3
         self.assertEqual(mean.max(), np.mean([7, 9, 17, 19]))
+
+    def test_classes(self):
+        write_classes(self.file)
+        status, out, err = run(self.file, "-o", self.folder)
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["fit_classes.png", "fit_components.png", "fit_bragg_vector_map.png",
+                          "fit_numbers.png"])
+        found = result.read(self.file)
+        figure = classify.maps_figure(found)
+        shown = {axes.get_title(): axes.images[0] for axes in figure.axes if axes.images}
+        classes = shown["class: component of largest weight"]
+        drawn = classes.to_rgba(classes.get_array())
+        colours = classify.class_colours(4)
+        np.testing.assert_allclose(drawn[0, 0], colours[0])
+        np.testing.assert_allclose(drawn[0, 3], colours[3])
+        self.assertEqual(drawn[-1, -1][0], 0.75)  # empty: grey
+        np.testing.assert_array_equal(shown["component 2"].get_array(), found.weights.values[1])
+        disks = classify.patterns_figure(found).axes[0].collections[1]
+        np.testing.assert_allclose(disks.get_offsets(), found.q.values)
+        self.assertEqual(disks.get_sizes()[4], 160)  # the largest part of the pattern
+        write_classes(self.file, tried=(4,), rings=True)
+        found = result.read(self.file)
+        self.assertIsNone(classify.numbers_figure(found))
+        self.assertEqual(len(classify.patterns_figure(found).axes), 4)
 
     def test_plan(self):
         write_plan(self.folder / "plan.h5", 3, [[0, 0], [1, 0], [2, 0]])

@@ -57,7 +57,7 @@ class Command(unittest.TestCase):
         self.assertEqual(documented, self.run_pendel("keys").stdout,
                          "docs/studies.md is out of date: pendel keys > docs/studies.md")
         schema = json.loads(self.run_pendel("schema").stdout)
-        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "stem", "fit", "plan", "images"])
+        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "stem", "fit", "plan", "images", "classify"])
 
     def test_result_of_a_fit(self):
         self.fit()
