@@ -238,7 +238,7 @@ pattern: {{g_max_invA: 1.21}}
                 ("range: [-4, 4]", "range: [4, -4]",
                  where + r"10:27: fit.beam_tilt_mrad.range: must increase"),
                 ("study: fit", "study: fits",
-                 where + r"1:8: study: is 'fits'; allowed: pattern, stem, fit, plan, images; did you mean fit\?$"),
+                 where + r"1:8: study: is 'fits'; allowed: pattern, stem, fit, plan, images, classify; did you mean fit\?$"),
                 ("beam_tilt_mrad: {range: [-4, 4]}", "noise: poisson",
                  where + r"10:3: fit: names nothing to fit")):
             (self.folder / "fit.yaml").write_text(command.FIT.replace(replaced, by))
