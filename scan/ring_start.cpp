@@ -67,8 +67,8 @@ Geometry sharpest(const std::vector<double>& pattern, std::size_t q_rows, std::s
 std::vector<float> without_shadow(const std::vector<double>& pattern, std::size_t q_rows,
                                   std::size_t q_columns, const std::vector<float>& mask,
                                   const Calibration& calibration, double to, std::size_t& dark) {
-  constexpr double wide = 3;           // rings [pixels]
-  constexpr double far = 8;            // of the standard deviations below the median
+  constexpr double wide = 1;           // rings [pixels]
+  constexpr double far = 5;            // of the standard deviations below the median
   constexpr double quartile = 1.4826;  // standard deviations of a normal distribution
   std::vector<float> result(pattern.size());
   std::vector<std::vector<std::size_t>> rings;

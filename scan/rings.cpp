@@ -331,6 +331,8 @@ RingFit fit_rings(const std::vector<double>& pattern, std::size_t q_rows, std::s
                   "no ring: the radial mean of the pattern falls from the beam to the edge");
   }
   geometry = ring_start::sharpest(pattern, q_rows, q_columns, mask, geometry, fit.from, fit.to);
+  mask = ring_start::without_shadow(pattern, q_rows, q_columns, options.mask,
+                                    geometry.calibration(), fit.to, fit.dark_pixels);
   RadialProfile profile = profile_at(fit.from, fit.to);
   if (std::none_of(profile.variance.begin(), profile.variance.end(),
                    [](double v) { return v > 0; }))
@@ -499,7 +501,12 @@ RingFit fit_rings(const std::vector<double>& pattern, std::size_t q_rows, std::s
     ring.deviation = -(more * (with.transpose() * r))[J.cols()];
     ring.deviation_error =
         std::sqrt(sector_covariance(more, with, r, sector, sectors, lags)(J.cols(), J.cols()));
+    if (ring.height > 3 * ring.height_error && ring.radius < fit.to) {
+      scattered += std::pow(ring.deviation / ring.deviation_error, 2);
+      ++seen;
+    }
   }
+  if (seen > 1) result.pixel_error_invA *= std::sqrt(std::max(1.0, scattered / (seen - 1)));
   fit.rings = std::move(rings);
 
   Calibration round = result;
