@@ -30,7 +30,7 @@ Part part_of(const std::optional<std::array<int, 2>>& ends, std::size_t count, c
 
 }  // namespace
 
-BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context) {
+BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context, bool scaled) {
   const BraggPeaks all = read_bragg_peaks(options.file.path);
   context.provenance.add_input(options.file.path);
   const Part rows = part_of(options.rows, all.rows, "rows", options.file.path),
@@ -58,7 +58,7 @@ BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context) 
     throw Error(ErrorKind::study, options.file.path +
                                       ": does not say where the undiffracted beam is; the study "
                                       "`calibrate` finds it, or give peaks.origin_px");
-  if (!std::isfinite(used.calibration.pixel_invA))
+  if (scaled && !std::isfinite(used.calibration.pixel_invA))
     throw Error(ErrorKind::study, options.file.path +
                                       ": does not say how large a pixel is; the study `calibrate` "
                                       "finds it, or give peaks.pixel_invA");

@@ -30,10 +30,10 @@ struct MeasuredPeaksOptions {
   }
 };
 
-/// The part of the scan that is used, its calibration with an origin and a pixel in 1/Å; added to
-/// the provenance. Error (input) if the file has no peaks or not that part of them; (study) if the
-/// origin or the pixel is not known.
-BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context);
+/// The part of the scan that is used, its calibration with an origin and, if `scaled`, a pixel in
+/// 1/Å; added to the provenance. Error (input) if the file has no peaks or not that part of them;
+/// (study) if the origin or the pixel is not known.
+BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context, bool scaled = true);
 /// "peaks: 121390 at 80 x 58 positions, 1 to 70 each".
 std::string peaks_summary(const BraggPeaks& peaks);
 

@@ -14,14 +14,16 @@
 #include "studies/pattern.hpp"
 #include "studies/plan.hpp"
 #include "studies/stem.hpp"
+#include "studies/strain.hpp"
 
 namespace pendel {
 
-using AnyStudy =
-    std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy, ClassifyStudy>;
+using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy,
+                              ClassifyStudy, StrainStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{}, FitStudy{}, PlanStudy{}, ImagesStudy{}, ClassifyStudy{}};
+  return {PatternStudy{}, StemStudy{},     FitStudy{},   PlanStudy{},
+          ImagesStudy{},  ClassifyStudy{}, StrainStudy{}};
 }
 
 }  // namespace pendel

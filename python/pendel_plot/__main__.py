@@ -6,7 +6,8 @@ import argparse
 import pathlib
 import sys
 
-from . import classify, detector, disks, images, maps, pattern, plan, profiles, result, rings, stem
+from . import (classify, detector, disks, images, maps, pattern, plan, profiles, result, rings, stem,
+               strain)
 
 
 def position(argument):
@@ -71,6 +72,11 @@ def classify_figures(found):
     yield "numbers", classify.numbers_figure(found)
 
 
+def strain_figures(found):
+    yield "strain", strain.maps_figure(found)
+    yield "profiles", strain.profiles_figure(found)
+
+
 def plan_figures(found):
     yield "errors", plan.errors_figure(found)
     yield "separation", plan.separation_figure(found)
@@ -97,6 +103,8 @@ def main(argv=None):
             figures = images_figures(found)
         elif isinstance(found, result.ClassifyResult):
             figures = classify_figures(found)
+        elif isinstance(found, result.StrainResult):
+            figures = strain_figures(found)
         elif isinstance(found, result.PlanResult):
             figures = plan_figures(found)
         else:

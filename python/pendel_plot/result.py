@@ -212,6 +212,18 @@ class ClassifyResult:
 
 
 @dataclasses.dataclass
+class StrainResult:
+    strain: dict  # "e_xx", "e_yy", "e_xy", "rotation" -> Array (row, column)
+    errors: dict  # likewise
+    profiles: dict  # "e_xx_of_rows", ... -> Array (line, (mean, deviation, positions))
+
+    @property
+    def shape(self):
+        """(rows, columns)"""
+        return self.strain["e_xx"].values.shape
+
+
+@dataclasses.dataclass
 class PlanResult:
     errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
     separation: typing.Optional[Array]  # likewise
@@ -307,6 +319,14 @@ def read_classify(root):
                           numbers)
 
 
+def read_strain(root):
+    names = ["e_xx", "e_yy", "e_xy", "rotation"]
+    errors = required(root["strain"], [name + "_error" for name in names])
+    return StrainResult(required(root["strain"], names),
+                        dict(zip(names, errors.values())),
+                        {name: read_array(root["profiles"], name) for name in root["profiles"]})
+
+
 def read(path):
     """A FitResult, PatternResult, StemResult, ImagesResult, ClassifyResult or PlanResult.
 
@@ -327,6 +347,8 @@ def read(path):
                 return read_fit(root)
             if "intensity" in root:
                 return read_pattern(root)
+            if "strain" in root and "profiles" in root:
+                return read_strain(root)
             if "centre_of_mass" in root and "patterns" in root:
                 return read_images(root)
             if "class" in root:
