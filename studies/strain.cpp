@@ -67,6 +67,9 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+/// Of the strain alone, whatever its axes.
+double size_of(const Strain& e) { return std::hypot(e.xx, e.yy, std::sqrt(2.0) * e.xy); }
+
 /// Median of the vectors; none if no lattice was found there.
 std::optional<Matrix2d> median_basis(const std::vector<std::optional<LatticeFit>>& fits,
                                      const std::vector<std::size_t>& positions) {
@@ -136,7 +139,7 @@ Matrix2d crystal_basis(const ReferenceCrystalOptions& options, const Matrix2d& m
           Eigen::Rotation2Dd(turns * 10 * electron::pi / 180).toRotationMatrix() * seen;
       const Matrix2d setting = nearest_setting(turned, measured);
       const Strain strain = strain_of(measured, setting).strain;
-      const double size = std::hypot(strain.xx, strain.yy, std::sqrt(2.0) * strain.xy);
+      const double size = size_of(strain);
       if (size < least - 1e-12) {
         least = size;
         best = Eigen::Rotation2Dd(strain.rotation).toRotationMatrix() * setting;
@@ -258,7 +261,9 @@ void StrainStudy::run(RunContext& context) const {
       const auto& there = vectors[std::size_t(i)];
       auto& fit = fits[std::size_t(i)];
       fit = fit_lattice(there, start, options);
-      if (fit && fit->peaks < lattice.least_part * double(there.size())) fit.reset();
+      if (fit && (fit->peaks < lattice.least_part * double(there.size()) ||
+                  size_of(strain_of(fit->basis, start).strain) > lattice.most_strain))
+        fit.reset();
       progress.advance();
     });
   }

@@ -19,7 +19,7 @@ struct LatticeOptions {
   std::optional<BasisOptions> basis;
   double reach = 0.2;
   int least_peaks = 5;
-  double least_part = 0.5;
+  double least_part = 0.5, most_strain = 0.1;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -31,6 +31,9 @@ struct LatticeOptions {
       help("with fewer on the lattice, a position has no strain").range(4, 1000));
     v("least_part", least_part,
       help("nor with a smaller part of its peaks: another crystal, or several").range(0, 1));
+    v("most_strain", most_strain,
+      help("nor is a lattice used that is strained more than this against the common one")
+          .above(0));
   }
 };
 

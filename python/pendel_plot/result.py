@@ -328,7 +328,7 @@ def read_strain(root):
 
 
 def read(path):
-    """A FitResult, PatternResult, StemResult, ImagesResult, ClassifyResult or PlanResult.
+    """What a study has made: a FitResult, a StrainResult and so on.
 
     NotAResult says what is wrong with the file.
     """
