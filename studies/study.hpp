@@ -8,6 +8,7 @@
 #pragma once
 #include <variant>
 
+#include "studies/calibrate.hpp"
 #include "studies/classify.hpp"
 #include "studies/fit.hpp"
 #include "studies/images.hpp"
@@ -19,11 +20,11 @@
 namespace pendel {
 
 using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy,
-                              ClassifyStudy, StrainStudy>;
+                              CalibrateStudy, ClassifyStudy, StrainStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{},     FitStudy{},   PlanStudy{},
-          ImagesStudy{},  ClassifyStudy{}, StrainStudy{}};
+  return {PatternStudy{}, StemStudy{},      FitStudy{},      PlanStudy{},
+          ImagesStudy{},  CalibrateStudy{}, ClassifyStudy{}, StrainStudy{}};
 }
 
 }  // namespace pendel

@@ -6,8 +6,8 @@ import argparse
 import pathlib
 import sys
 
-from . import (classify, detector, disks, images, maps, pattern, plan, profiles, result, rings, stem,
-               strain)
+from . import (calibrate, classify, detector, disks, images, maps, pattern, plan, profiles, result,
+               rings, stem, strain)
 
 
 def position(argument):
@@ -65,6 +65,12 @@ def images_figures(found):
     yield "patterns", images.patterns(found)
 
 
+def calibration_figures(found):
+    yield "origin", calibrate.origin_figure(found)
+    yield "rings", calibrate.rings_figure(found)
+    yield "profile", calibrate.profile_figure(found)
+
+
 def classify_figures(found):
     yield "classes", classify.maps_figure(found)
     yield "components", classify.patterns_figure(found)
@@ -101,6 +107,8 @@ def main(argv=None):
             figures = stem_figures(found, arguments.position)
         elif isinstance(found, result.ImagesResult):
             figures = images_figures(found)
+        elif isinstance(found, result.CalibrationResult):
+            figures = calibration_figures(found)
         elif isinstance(found, result.ClassifyResult):
             figures = classify_figures(found)
         elif isinstance(found, result.StrainResult):

@@ -310,6 +310,20 @@ def read_images(root):
                         read_array(root, "integrated_centre_of_mass"), patterns)
 
 
+@dataclasses.dataclass
+class CalibrationResult:
+    origin: dict  # "column", "row", "measured_column", ... -> Array (row, column)
+    rings: dict  # "mean", "model", "pattern", ... -> Array; empty without rings
+    ellipse: dict  # column, row, ratio, angle_deg of the rings
+
+
+def read_calibration(root):
+    arrays = {name: {key: read_array(root[name], key) for key in root.get(name, {})}
+              for name in ("origin", "rings")}
+    ellipse = {key: float(value[()]) for key, value in root.get("metadatabundle/ellipse", {}).items()}
+    return CalibrationResult(arrays["origin"], arrays["rings"], ellipse)
+
+
 def read_classify(root):
     arrays = required(root, ["weights", "patterns", "q", "class", "class_agreement", "residual",
                              "bragg_vector_map", "radial_histogram"])
@@ -351,6 +365,8 @@ def read(path):
                 return read_strain(root)
             if "centre_of_mass" in root and "patterns" in root:
                 return read_images(root)
+            if "origin" in root:
+                return read_calibration(root)
             if "class" in root:
                 return read_classify(root)
             if "virtual_images" in root:
@@ -361,5 +377,5 @@ def read(path):
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
-                         "(virtual_images), `images` (patterns), `classify` (class) and `plan` "
-                         "(errors)")
+                         "(virtual_images), `images` (patterns), `calibrate` (origin), `classify` "
+                         "(class) and `plan` (errors)")
