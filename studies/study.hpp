@@ -11,6 +11,7 @@
 #include "studies/calibrate.hpp"
 #include "studies/classify.hpp"
 #include "studies/fit.hpp"
+#include "studies/flow.hpp"
 #include "studies/images.hpp"
 #include "studies/pattern.hpp"
 #include "studies/plan.hpp"
@@ -20,11 +21,11 @@
 namespace pendel {
 
 using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy,
-                              CalibrateStudy, ClassifyStudy, StrainStudy>;
+                              CalibrateStudy, ClassifyStudy, StrainStudy, FlowStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{},      FitStudy{},      PlanStudy{},
-          ImagesStudy{},  CalibrateStudy{}, ClassifyStudy{}, StrainStudy{}};
+  return {PatternStudy{},   StemStudy{},     FitStudy{},    PlanStudy{}, ImagesStudy{},
+          CalibrateStudy{}, ClassifyStudy{}, StrainStudy{}, FlowStudy{}};
 }
 
 }  // namespace pendel

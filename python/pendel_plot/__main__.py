@@ -6,8 +6,8 @@ import argparse
 import pathlib
 import sys
 
-from . import (calibrate, classify, detector, disks, images, maps, pattern, plan, profiles, result,
-               rings, stem, strain)
+from . import (calibrate, classify, detector, disks, flow, images, maps, pattern, plan, profiles,
+               result, rings, stem, strain)
 
 
 def position(argument):
@@ -83,6 +83,12 @@ def strain_figures(found):
     yield "profiles", strain.profiles_figure(found)
 
 
+def flow_figures(found):
+    for name, ring in found.rings.items():
+        yield name + "_lines", flow.lines_figure(ring)
+        yield name + "_histogram", flow.histogram_figure(ring)
+
+
 def plan_figures(found):
     yield "errors", plan.errors_figure(found)
     yield "separation", plan.separation_figure(found)
@@ -113,6 +119,8 @@ def main(argv=None):
             figures = classify_figures(found)
         elif isinstance(found, result.StrainResult):
             figures = strain_figures(found)
+        elif isinstance(found, result.FlowResult):
+            figures = flow_figures(found)
         elif isinstance(found, result.PlanResult):
             figures = plan_figures(found)
         else:

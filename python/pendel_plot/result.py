@@ -224,6 +224,18 @@ class StrainResult:
 
 
 @dataclasses.dataclass
+class FlowRing:
+    title: str
+    histogram: Array  # (row, column, angle)
+    lines: typing.Optional[np.ndarray]  # (point, 5): number of the line, column, row, angle, strength
+
+
+@dataclasses.dataclass
+class FlowResult:
+    rings: dict  # name -> FlowRing
+
+
+@dataclasses.dataclass
 class PlanResult:
     errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
     separation: typing.Optional[Array]  # likewise
@@ -341,6 +353,18 @@ def read_strain(root):
                         {name: read_array(root["profiles"], name) for name in root["profiles"]})
 
 
+def read_flow(root):
+    titles = root.get("metadatabundle/rings", {})
+    rings = {}
+    for name in root:
+        if re.fullmatch(r"ring\d+", name):
+            histogram = required(root[name], ["orientation_histogram"])["orientation_histogram"]
+            lines = read_array(root[name], "lines")
+            rings[name] = FlowRing(text(titles[name][()]) if name in titles else name, histogram,
+                                   None if lines is None else lines.values)
+    return FlowResult(rings)
+
+
 def read(path):
     """What a study has made: a FitResult, a StrainResult and so on.
 
@@ -369,6 +393,8 @@ def read(path):
                 return read_calibration(root)
             if "class" in root:
                 return read_classify(root)
+            if "ring1" in root:
+                return read_flow(root)
             if "virtual_images" in root:
                 return read_stem(path, root)
             if "errors" in root:
@@ -378,4 +404,4 @@ def read(path):
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
                          "(virtual_images), `images` (patterns), `calibrate` (origin), `classify` "
-                         "(class) and `plan` (errors)")
+                         "(class), `flow` (ring1) and `plan` (errors)")

@@ -10,7 +10,7 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, classify, detector, disks, images, maps, pattern, plan, profiles, result, rings,
+from pendel_plot import (__main__, classify, detector, disks, flow, images, maps, pattern, plan, profiles, result, rings,
                          stem, style)
 
 ROWS, COLUMNS = 6, 8
@@ -212,6 +212,21 @@ def write_classes(path, tried=(3, 4, 5), rings=False):
         for name in ("unexplained", "least_similarity", "mean_similarity", "agreement", "cophenetic"):
             array(root.require_group("numbers"), name, np.linspace(1, 0.5, len(tried)), "",
                   [("components", 1.0, "")])
+
+
+def write_flow(path, lines=True):
+    """Two lines on 6 x 8 positions: one of 0 degrees, one of 90; the last position not recorded."""
+    axes = [("row", 2.0, "Å"), ("column", 2.0, "Å"), ("angle", 10.0, "deg")]
+    histogram = np.zeros((6, 8, 18))
+    histogram[..., 0], histogram[..., 9] = 1.0, 0.4
+    histogram[-1, -1] = np.nan
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        array(root.create_group("ring1"), "orientation_histogram", histogram, "", axes)
+        if lines:
+            array(root["ring1"], "lines", [[0, 1, 2, 0, 1], [0, 2, 2, 0, 1], [0, 3, 2, 0, 1],
+                                           [1, 5, 1, 90, 0.5], [1, 5, 2, 90, 0.5]])
 
 
 def write_plan(path, thicknesses, tilts, bias=True):
@@ -450,6 +465,31 @@ class Plot(unittest.TestCase):
         found = result.read(self.file)
         self.assertIsNone(classify.numbers_figure(found))
         self.assertEqual(len(classify.patterns_figure(found).axes), 4)
+
+    def test_flow(self):
+        write_flow(self.file)
+        status, out, err = run(self.file, "-o", self.folder)
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         ["fit_ring1_lines.png", "fit_ring1_histogram.png"])
+        ring = result.read(self.file).rings["ring1"]
+        axes = flow.lines_figure(ring).axes
+        drawn = axes[0].collections[0]
+        # three steps; no step from the end of one line to the start of the next
+        np.testing.assert_array_equal(drawn.get_segments(), [[[1, 2], [2, 2]], [[2, 2], [3, 2]],
+                                                             [[5, 1], [5, 2]]])
+        red, cyan = drawn.get_colors()[0], drawn.get_colors()[2]
+        self.assertGreater(red[0], 2 * red[1])
+        self.assertGreater(cyan[1], 2 * cyan[0])
+        self.assertEqual(axes[1].get_theta_direction(), -1)  # as the map: y down
+        np.testing.assert_allclose(flow.angle_colours([0, 45]), flow.angle_colours([180, 225]),
+                                   atol=1e-12)
+        strongest = flow.histogram_figure(ring).axes[1].images[0].get_array()
+        np.testing.assert_allclose(strongest[0, 0], flow.angle_colours([0])[0])
+        self.assertEqual(strongest[-1, -1, 0], 0.75)
+        write_flow(self.file, lines=False)
+        self.assertEqual(len(flow.lines_figure(result.read(self.file).rings["ring1"])
+                             .axes[0].collections), 0)
 
     def test_plan(self):
         write_plan(self.folder / "plan.h5", 3, [[0, 0], [1, 0], [2, 0]])
