@@ -243,7 +243,7 @@ ArcMap arcs_of_peaks(const BraggPeaks& peaks, double from, double to) {
   for (std::size_t i = 0; i < map.at.size(); ++i) {
     for (const BraggPeak& peak : peaks.at[i]) {
       const Vec2 q = peaks.calibration.vector(i, peak.position);
-      if (q.norm() < from || q.norm() >= to) continue;
+      if (q.norm() < from || q.norm() >= to || !(peak.intensity > 0)) continue;
       Arc arc;
       arc.angle_deg = orientation_of(std::atan2(q.y(), q.x()) / degree);
       const Vec2 along = Vec2(-q.y(), q.x()) / q.squaredNorm();

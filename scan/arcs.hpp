@@ -59,8 +59,8 @@ class ArcFinder {
   std::vector<Pixel> pixels_;
 };
 
-/// Every Bragg peak between two |q| is an arc: its own error along the ring, and no width. Error
-/// (study) if the calibration has no origin.
+/// Every Bragg peak of some intensity between two |q| is an arc: its own error along the ring, and
+/// no width. Error (study) if the calibration has no origin.
 ArcMap arcs_of_peaks(const BraggPeaks& peaks, double from, double to);
 
 }  // namespace pendel

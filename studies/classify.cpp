@@ -92,10 +92,6 @@ void ClassifyStudy::run(RunContext& context) const {
     options.most = std::size_t(features.most);
     std::vector<Vec2> places;
     for (const MapMaximum& maximum : map_maxima(map, options)) places.push_back(maximum.q);
-    if (places.empty())
-      throw Error(ErrorKind::input, peaks.file.path +
-                                        ": no Bragg peak lies within features.range_invA, " +
-                                        number_text(from) + " to " + number_text(to) + " 1/Å");
     X = place_features(measured, places, features.radius_invA, weight);
     q = Array({places.size(), 2});
     for (std::size_t i = 0; i < places.size(); ++i)
@@ -106,6 +102,10 @@ void ClassifyStudy::run(RunContext& context) const {
     q = Array({count});
     for (std::size_t i = 0; i < count; ++i) q.values[i] = from + double(i) * step;
   }
+  if (X.nonZeros() == 0)
+    throw Error(ErrorKind::input, peaks.file.path +
+                                      ": no Bragg peak lies within features.range_invA, " +
+                                      number_text(from) + " to " + number_text(to) + " 1/Å");
   context.say(formatted("features: %ld", long(X.cols())));
 
   const std::array<int, 2> tried =

@@ -33,6 +33,8 @@ Part part_of(const std::optional<std::array<int, 2>>& ends, std::size_t count, c
 BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context, bool scaled) {
   const BraggPeaks all = read_bragg_peaks(options.file.path);
   context.provenance.add_input(options.file.path);
+  if (all.positions() == 0)
+    throw Error(ErrorKind::input, options.file.path + ": its scan of Bragg peaks has no position");
   const Part rows = part_of(options.rows, all.rows, "rows", options.file.path),
              columns = part_of(options.columns, all.columns, "columns", options.file.path);
   BraggPeaks used;
@@ -43,13 +45,21 @@ BraggPeaks open_peaks(const MeasuredPeaksOptions& options, RunContext& context, 
   used.calibration = all.calibration;
   const bool origins = all.calibration.origin.size() > 1;
   if (origins) used.calibration.origin.clear();
+  std::size_t left_out = 0;
   for (std::size_t r = rows.first; r < rows.first + rows.count; ++r)
     for (std::size_t c = columns.first; c < columns.first + columns.count; ++c) {
       const std::size_t i = r * all.columns + c;
-      used.at.push_back(all.at[i]);
+      used.at.emplace_back();
+      for (const BraggPeak& peak : all.at[i])
+        if (peak.position.allFinite() && std::isfinite(peak.intensity))
+          used.at.back().push_back(peak);
+      left_out += all.at[i].size() - used.at.back().size();
       if (!all.recorded.empty()) used.recorded.push_back(all.recorded[i]);
       if (origins) used.calibration.origin.push_back(all.calibration.origin[i]);
     }
+  if (left_out > 0)
+    context.say("note: " + std::to_string(left_out) +
+                " peaks whose place or intensity is not a finite number are left out");
   if (options.origin_px) used.calibration.origin = {*options.origin_px};
   if (options.pixel_invA) used.calibration.pixel_invA = *options.pixel_invA;
   if (options.rotation_deg) used.calibration.rotation_deg = *options.rotation_deg;

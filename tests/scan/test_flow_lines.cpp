@@ -163,7 +163,10 @@ BOOST_AUTO_TEST_CASE(peaks_are_arcs) {
   near.intensity = 7;
   near.error = {0.1, 0.3};
   far.position = {30.3, 60};
-  peaks.at = {{far, near}};
+  far.intensity = 9;
+  BraggPeak none = near;
+  none.intensity = 0;
+  peaks.at = {{far, none, near}};
   const ArcMap map = arcs_of_peaks(peaks, 0.1, 0.2);
   BOOST_TEST_REQUIRE(map.at[0].size() == 1u);
   const Vec2 q = vector_of(45, 33.8);

@@ -127,13 +127,28 @@ class Classify(unittest.TestCase):
         share = weights / np.where(weights.sum(0) > 0, weights.sum(0), np.nan)
         self.assertGreater(np.nanmax(share, axis=(1, 2)).min(), 0.9)
 
+    def test_numbers_that_are_not_finite_are_left_out(self):
+        write_peaks(self.folder / "peaks.h5")
+        _, found = self.run_study(STUDY, "classify.restarts=1")
+        expected = found["weights/data"][()]
+        with h5py.File(self.folder / "peaks.h5", "a") as file:
+            data = file["4DSTEM/peaks/data"]
+            wrong = np.array([(np.nan, 0.1, 5), (0.3, 0.4, np.inf)], PEAKS.metadata["vlen"])
+            data[3, 4] = np.concatenate([data[3, 4], wrong])
+        done, found = self.run_study(STUDY, "classify.restarts=1")
+        self.assertIn("note: 2 peaks", done.stdout)
+        np.testing.assert_array_equal(found["weights/data"], expected)
+
     def test_what_is_wrong_is_named(self):
         write_peaks(self.folder / "peaks.h5")
         (self.folder / "study.yaml").write_text(STUDY)
         np.save(self.folder / "scan.npy", np.ones((2, 2, 4, 4), "u1"))
+        with h5py.File(self.folder / "nothing.h5", "w") as file:
+            file.create_dataset("4DSTEM/peaks/data", (0, 0), PEAKS)
         for setting, status, words in (
                 ("peaks.file=none.h5", 3, "none.h5"),
                 ("peaks.file=scan.npy", 3, "scan.npy"),
+                ("peaks.file=nothing.h5", 3, "has no position"),
                 ("peaks.rows=[0, 12]", 3, "peaks.rows [0, 12] is not in the scan, which has 12"),
                 ("peaks.rows=[5, 2]", 2, "is no first and last element"),
                 ("features.range_invA=[3, 4]", 3, "no Bragg peak lies within"),
