@@ -89,6 +89,21 @@ class Flow(unittest.TestCase):
         self.assertGreater(np.median(np.abs(line[:, 3] - 90)), 0)
         self.assertLess(np.abs(line[:, 3] - 90).max(), 40)
 
+    def test_origin_of_a_calibration(self):
+        """The halo's centre, as the study `calibrate` finds it, serves as well as the true one."""
+        np.save(self.folder / "scan.npy", scan())
+        (self.folder / "found.yaml").write_text(
+            f"study: calibrate\nscan: {{file: scan.npy, pixel_invA: {PIXEL}}}\n"
+            "origin: {radius_px: 6, shape: constant}\n")
+        done = run("run", "found.yaml", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        study = STUDY.replace(f"origin_px: [{ORIGIN[0]}, {ORIGIN[1]}]", "file: found.h5")
+        _, found = self.run_study(study)
+        angle, error = (found[f"ring1/{name}/data"][..., 0] for name in ("angle", "angle_error"))
+        pull = ((angle - angles() + 90) % 180 - 90) / error
+        self.assertLess(abs(pull.mean()), 4 / np.sqrt(pull.size))
+        self.assertLess(pull.std(), 1.2)
+
     def test_the_peaks_that_ship(self):
         study = run("new", "flow", cwd=self.folder).stdout
         done, found = self.run_study(study)
