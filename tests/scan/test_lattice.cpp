@@ -113,6 +113,30 @@ BOOST_AUTO_TEST_CASE(linearised_as_the_peer) {
   BOOST_TEST(std::abs(turned.rotation * 180 / electron::pi - -4.993656219768748) < 1e-10);
 }
 
+// Numbers that py4DSTEM 0.14.18 reports from orientations that it matched on a grid, which leaves
+// up to 2e-4; its frame is taken here, its theta has the opposite sign.
+BOOST_AUTO_TEST_CASE(linearised_as_the_peer_from_orientations) {
+  struct Case {
+    Matrix2d strain;
+    double degrees, xx, yy, xy, theta_deg;
+  };
+  for (const Case& c :
+       {Case{matrix(0.01, 0, 0, 0), 0, 0.009828225, -0.000127716, 0.000021526, 0.007658149},
+        Case{matrix(0.03, 0, 0, -0.01), 0, 0.029053449, -0.010228726, 0.000021526, 0.007658149},
+        Case{matrix(0, 0.01, 0.01, 0), 0, -0.000172775, -0.000227726, 0.010022526, 0.007658150},
+        Case{matrix(0, 0, 0, 0), 1, 0.000079540, 0.000024589, 0.000021526, -0.992291082},
+        Case{matrix(0.01, 0, 0, 0), 2, 0.010431367, 0.000481457, 0.000194296, -1.982036739},
+        Case{matrix(0, 0, 0, 0), 3, 0.001297700, 0.001242744, 0.000021526, -2.990971260}}) {
+    const Matrix2d square = 0.2 * Matrix2d::Identity();
+    const Matrix2d F = rotation(c.degrees) * (Matrix2d::Identity() + c.strain);
+    const Strain found = strain_of(deformed(square, F), square, true).strain;
+    BOOST_TEST(std::abs(found.xx - c.xx) < 2.5e-4);
+    BOOST_TEST(std::abs(found.yy - c.yy) < 2.5e-4);
+    BOOST_TEST(std::abs(found.xy - c.xy) < 2.5e-4);
+    BOOST_TEST(std::abs(found.rotation + c.theta_deg * electron::pi / 180) < 2.5e-4);
+  }
+}
+
 // The lattice's own settings: whatever the start, the same lattice; centred ones too.
 BOOST_AUTO_TEST_CASE(basis_from_the_peaks) {
   for (const Matrix2d& basis :
