@@ -5,8 +5,11 @@
 #include <cstdio>
 #include <set>
 
+#include "cif/read.hpp"
 #include "core/electron.hpp"
 #include "core/progress.hpp"
+#include "scan/amorphous.hpp"
+#include "scan/bragg_file.hpp"
 #include "scan/virtual_image.hpp"
 #include "studies/interrupt.hpp"
 
@@ -100,6 +103,87 @@ VirtualDetector detector_of(const ImageDetectorOptions& options, const DataCube&
   return detector;
 }
 
+/// What the files say of the detector, as a calibration with one origin.
+Calibration radial_calibration(const DataCube& cube, const Vec2& centre,
+                               const std::optional<Calibration>& given) {
+  Calibration result;
+  if (given)
+    result = *given;
+  else if (cube.scale().q_units == "1/Å")
+    result.pixel_invA = std::sqrt(cube.scale().q_pixel[0] * cube.scale().q_pixel[1]);
+  result.origin = {centre};
+  return result;
+}
+
+/// Mean of the origins that are known.
+Vec2 mean_origin(const Calibration& calibration) {
+  Vec2 sum(0, 0);
+  double count = 0;
+  for (const Vec2& origin : calibration.origin)
+    if (origin.allFinite()) sum += origin, ++count;
+  return sum / count;
+}
+
+void write_radial(const RadialOptions& options, const DataCube& cube, const ScanImages& images,
+                  const Calibration& calibration, const std::vector<float>& mask,
+                  const std::optional<Crystal>& crystal, EmdWriter& result, RunContext& context) {
+  const Bins bins = whole_rings(calibration, cube.q_rows(), cube.q_columns());
+  const bool known = std::isfinite(calibration.pixel_invA);
+  const std::string units = known ? "1/Å" : "pixels";
+  const auto curve = [&](const std::string& name, const std::vector<double>& values,
+                         const std::vector<double>& at, const std::string& axis,
+                         const std::string& axis_units, const std::string& value_units,
+                         const std::string& note) {
+    EmdAxis x = index_axis(axis, values.size());
+    x.units = axis_units;
+    x.values = at;
+    Array array({values.size()});
+    array.values = values;
+    result.array("radial/" + name, array, value_units, {x}, note);
+  };
+  std::vector<double> q;
+  for (std::size_t i = 0; i < bins.count; ++i) q.push_back(bins.centre(i));
+  const RadialProfile profile =
+      RadialMap(calibration, 0, bins, cube.q_rows(), cube.q_columns(), mask)
+          .profile(images.mean.data());
+  curve("mean", profile.mean, q, "q", units, "", "of the mean pattern");
+  curve("variance", profile.variance, q, "q", units, "", "of its pixels within a ring");
+  if (options.halo) {
+    const HaloFit halo = fit_halo(profile, (*options.halo)[0], (*options.halo)[1]);
+    context.say(formatted("halo: %.5f ± %.5f %s, standard deviation %.5f ± %.5f", halo.position,
+                          halo.position_error, units.c_str(), halo.width, halo.width_error));
+    result.metadata("halo", {{"position", halo.position},
+                             {"position_error", halo.position_error},
+                             {"width", halo.width},
+                             {"width_error", halo.width_error},
+                             {"height", halo.height},
+                             {"height_error", halo.height_error},
+                             {"units", units}});
+  }
+  if (options.counts_per_electron) {
+    const Fluctuation found =
+        fluctuation(cube, calibration, bins, *options.counts_per_electron, mask);
+    const auto V = [&](const std::string& name, const std::vector<double>& values,
+                       const std::string& note) { curve(name, values, q, "q", units, "", note); };
+    V("fluctuation", found.over_scan, "<I²>/<I>² − 1 over the positions, without counting noise");
+    V("fluctuation_error", found.over_scan_error, "from 12 sectors");
+    V("fluctuation_within", found.within_rings, "within the rings of single patterns");
+    V("fluctuation_within_error", found.within_rings_error, "from the positions");
+  }
+  if (options.pair_distribution) {
+    PairOptions pair;
+    for (const Site& site : crystal->sites) pair.composition[site.Z] += site.occupancy;
+    pair.from_invA = options.pair_distribution->q_invA[0];
+    pair.to_invA = options.pair_distribution->q_invA[1];
+    pair.damping_A2 = options.pair_distribution->damping_A2;
+    pair.r_max_A = options.pair_distribution->r_max_A;
+    const PairDistribution found = pair_distribution(profile, pair);
+    curve("structure", found.structure, found.q, "q", units, "1/Å", "reduced structure function");
+    curve("smooth", found.smooth, found.q, "q", units, "", "scattering of single atoms");
+    curve("pair_distribution", found.G, found.r, "r", "Å", "1/Å²", "4πr(ρ − ρ0)");
+  }
+}
+
 }  // namespace
 
 ImagesStudy ImagesStudy::example(const std::string& data) {
@@ -125,21 +209,66 @@ void ImagesStudy::check(Problems& problems) const {
   }
   if (scan.pixel_mrad && scan.pixel_invA)
     problems.add("scan.pixel_invA", "is given twice: as pixel_mrad, too");
+  if (images.calibration && images.centre_px)
+    problems.add("images.centre_px", "is given twice: by images.calibration, too");
+  if (images.calibration && (images.centre_of_mass.rotation_deg != 0 || images.centre_of_mass.flip))
+    problems.add("images.centre_of_mass", "is turned twice: by images.calibration, too");
 }
 
 void ImagesStudy::run(RunContext& context) const {
-  const DataCube cube = open_scan(scan, context);
+  std::optional<Calibration> calibration;
+  MeasuredScanOptions as_calibrated = scan;
+  if (images.calibration) {
+    calibration = read_calibration(images.calibration->path);
+    context.provenance.add_input(images.calibration->path);
+    if (calibration->origin.empty())
+      throw Error(ErrorKind::input, images.calibration->path + ": does not say where the beam is");
+    if (std::isfinite(calibration->pixel_invA)) {
+      as_calibrated.pixel_mrad.reset();
+      as_calibrated.pixel_invA = calibration->pixel_invA;
+      // a calibration is of the patterns as they are used
+      *as_calibrated.pixel_invA /= double(scan.bin_pattern);
+    }
+  }
+  const DataCube cube = open_scan(as_calibrated, context);
   for (const std::string& line : scan_summary(cube)) context.say(line);
-  const Vec2 centre = images.centre_px ? *images.centre_px : beam_centre(cube);
+  if (calibration && calibration->origin.size() > 1 &&
+      calibration->origin.size() != cube.positions())
+    throw Error(ErrorKind::input, images.calibration->path + ": has origins of " +
+                                      std::to_string(calibration->origin.size()) +
+                                      " positions, the scan in use has " +
+                                      std::to_string(cube.positions()));
+  const Vec2 centre = images.centre_px ? *images.centre_px
+                      : calibration    ? mean_origin(*calibration)
+                                       : beam_centre(cube);
   std::vector<VirtualDetector> detectors;
   for (const ImageDetectorOptions& options : images.detectors)
     detectors.push_back(detector_of(options, cube, centre, context));
   context.say(formatted("beam: column %.2f, row %.2f%s", centre.x(), centre.y(),
-                        images.centre_px ? "" : " (found in the mean pattern)"));
+                        images.centre_px ? ""
+                        : calibration    ? " (of the calibration)"
+                                         : " (found in the mean pattern)"));
   std::vector<float> mask;
   if (images.centre_of_mass.radius_px)
     mask = annulus_weights({centre, 0, *images.centre_of_mass.radius_px}, cube.q_rows(),
                            cube.q_columns());
+  std::vector<float> radial_mask;
+  std::optional<Crystal> crystal;
+  if (images.radial) {
+    if (images.radial->mask) {
+      radial_mask = detector_of({"radial.mask", {}, {}, {}, images.radial->mask, {}, {}}, cube,
+                                centre, context)
+                        .weights;
+    }
+    if (images.radial->pair_distribution) {
+      crystal = read_cif(images.radial->pair_distribution->cif.path);
+      context.provenance.add_input(images.radial->pair_distribution->cif.path);
+      if (!std::isfinite(radial_calibration(cube, centre, calibration).pixel_invA))
+        throw Error(ErrorKind::study,
+                    "images.radial.pair_distribution: the pixel is not known in 1/Å; give "
+                    "images.calibration or scan.pixel_invA");
+    }
+  }
   if (!context.begin()) return;
 
   ScanImages found;
@@ -168,12 +297,16 @@ void ImagesStudy::run(RunContext& context) const {
 
   // pixels to angles, turned into the scan's frame; the mean deflection is descan
   const bool calibrated = std::isfinite(scale.q_pixel[0]) && std::isfinite(scale.q_pixel[1]);
-  const double angle = images.centre_of_mass.rotation_deg * electron::pi / 180;
+  const double degrees =
+      calibration ? calibration->rotation_deg : images.centre_of_mass.rotation_deg;
+  const bool flip = calibration ? calibration->flip : images.centre_of_mass.flip;
+  const double angle = degrees * electron::pi / 180;
   std::vector<double> x, y;
-  for (const Vec2& at : found.centre_of_mass) {
-    Vec2 d = at - centre;
+  for (std::size_t i = 0; i < found.centre_of_mass.size(); ++i) {
+    const bool each = calibration && calibration->origin.size() > 1;
+    Vec2 d = found.centre_of_mass[i] - (each ? calibration->origin[i] : centre);
     if (calibrated) d = Vec2(d.x() * scale.q_pixel[1], d.y() * scale.q_pixel[0]);
-    if (images.centre_of_mass.flip) d.y() = -d.y();
+    if (flip) d.y() = -d.y();
     x.push_back(std::cos(angle) * d.x() + std::sin(angle) * d.y());
     y.push_back(-std::sin(angle) * d.x() + std::cos(angle) * d.y());
   }
@@ -211,6 +344,9 @@ void ImagesStudy::run(RunContext& context) const {
   image("mean", found.mean);
   image("maximum", found.maximum);
   image("variance", found.variance);
+  if (images.radial)
+    write_radial(*images.radial, cube, found, radial_calibration(cube, centre, calibration),
+                 radial_mask, crystal, result, context);
   result.metadata("beam", {{"column", centre.x()}, {"row", centre.y()}});
   context.save(result);
 

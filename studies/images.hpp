@@ -1,5 +1,5 @@
 // Study `images`: virtual images of a measured scan, the centre of mass of its patterns, and their
-// mean, maximum and variance.
+// mean, maximum and variance, radial means and what halos say.
 #pragma once
 #include "studies/measured_scan.hpp"
 
@@ -44,18 +44,63 @@ struct CentreOfMassOptions {
   }
 };
 
+struct PairDistributionOptions {
+  File cif;
+  std::array<double, 2> q_invA{{0, 0}};
+  double damping_A2 = 0;
+  double r_max_A = 10;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("cif", cif, help("whose atoms, in the same shares, make the specimen").required());
+    v("q_invA", q_invA, help("1/d in use").required().increasing().at_least(0));
+    v("damping_A2", damping_A2,
+      help("the structure function is multiplied by exp(-damping q²) against ripples").at_least(0));
+    v("r_max_A", r_max_A, help("distances up to it").above(0));
+  }
+};
+
+struct RadialOptions {
+  std::optional<ReferenceOptions> mask;
+  std::optional<std::array<double, 2>> halo;
+  std::optional<double> counts_per_electron;
+  std::optional<PairDistributionOptions> pair_distribution;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("mask", mask, help("pixels that are 0 in it do not count (beam stop)").word("file"));
+    v("halo", halo,
+      help("a halo is fitted between these radii, in 1/Å where the pixel is known in it, else in "
+           "pixels")
+          .increasing()
+          .at_least(0));
+    v("counts_per_electron", counts_per_electron,
+      help(
+          "fluctuation (FEM): what one electron adds to the stored numbers, whose Poisson noise is "
+          "taken off")
+          .at_least(0));
+    v("pair_distribution", pair_distribution, help("reduced density function of amorphous matter"));
+  }
+};
+
 struct ImagesOptions {
+  std::optional<File> calibration;
+  std::optional<RadialOptions> radial;
   std::optional<Vec2> centre_px;
   std::vector<ImageDetectorOptions> detectors;
   CentreOfMassOptions centre_of_mass;
 
   template <class Visitor>
   void describe(Visitor& v) {
+    v("calibration", calibration,
+      help("a result of study `calibrate`: the beam, pixel, ellipse, rotation and flip are its, "
+           "deflections start from its origin of each position"));
     v("centre_px", centre_px,
       help("column, row of the undiffracted beam in the patterns as they are used; else found in "
            "the mean of some"));
     v("detectors", detectors, help("virtual detectors"));
     v("centre_of_mass", centre_of_mass, help("of every pattern, and the phase from it"));
+    v("radial", radial, help("means around the beam, and halos of amorphous matter"));
   }
 };
 
