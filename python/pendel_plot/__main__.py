@@ -63,6 +63,7 @@ def stem_figures(scan, chosen):
 def images_figures(found):
     yield "images", images.maps_figure(found)
     yield "patterns", images.patterns(found)
+    yield "radial", images.radial_figure(found)
 
 
 def calibration_figures(found):

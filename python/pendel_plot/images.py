@@ -56,3 +56,32 @@ def patterns(found):
         panels.append(("standard deviation", np.sqrt(found.patterns["variance"].values)))
     axes = next(iter(found.patterns.values())).axes
     return patterns_figure(panels, axes, "counts")
+
+
+def radial_figure(found):
+    """Radial mean, fluctuations and pair distribution, as far as there are any; None without."""
+    if not found.radial:
+        return None
+    panels = [("mean", ["mean"]), ("fluctuation V", ["fluctuation", "fluctuation_within"]),
+              ("structure function F", ["structure"]), ("pair distribution G", ["pair_distribution"])]
+    panels = [(label, [n for n in names if n in found.radial]) for label, names in panels]
+    panels = [(label, names) for label, names in panels if names]
+    figure, grid = plt.subplots(len(panels), 1, squeeze=False, layout="constrained",
+                                figsize=(7, 2.3 * len(panels) + 0.4))
+    for axes, (label, names) in zip(grid[:, 0], panels):
+        for name in names:
+            array = found.radial[name]
+            axis, at, unit = array.axes[0]
+            error = found.radial.get(f"{name}_error")
+            if error is None:
+                axes.plot(at, array.values, linewidth=1)
+            else:
+                axes.errorbar(at, array.values, error.values, linewidth=0.8,
+                              label="over the scan" if name == "fluctuation" else "within rings")
+        if len(names) > 1:
+            axes.legend(frameon=False)
+        if label == "mean":
+            axes.set_yscale("log")
+        axes.set_xlabel(with_unit(axis, unit))
+        axes.set_ylabel(with_unit(label, array.unit))
+    return figure

@@ -185,6 +185,7 @@ class ImagesResult:
     centre_of_mass: list  # Arrays of its x and y
     integrated: typing.Optional[Array]
     patterns: dict  # "mean", "maximum", "variance" -> Array (q_row, q_column)
+    radial: dict = dataclasses.field(default_factory=dict)  # "mean", "fluctuation", ... -> Array (q)
 
     @property
     def shape(self):
@@ -319,7 +320,8 @@ def read_images(root):
     patterns = {name: read_array(root["patterns"], name)
                 for name in ("mean", "maximum", "variance") if name in root["patterns"]}
     return ImagesResult(images, list(centre.values()),
-                        read_array(root, "integrated_centre_of_mass"), patterns)
+                        read_array(root, "integrated_centre_of_mass"), patterns,
+                        {name: read_array(root["radial"], name) for name in root.get("radial", {})})
 
 
 @dataclasses.dataclass

@@ -96,6 +96,71 @@ class Images(unittest.TestCase):
             # the soft edge of the disk is known to some thousandths of a pixel
             np.testing.assert_allclose(integrated, expected - expected.mean(), atol=0.02)
 
+    def test_calibration_and_halo(self):
+        """A turned, elliptical halo on a scan with descan; its calibration is written here."""
+        y, x = np.mgrid[:ROWS, :COLUMNS]
+        column, row, ratio = 15.2 + 0.1 * x, 16.3 - 0.2 * y, 1.1
+        v, u = np.mgrid[:Q, :Q]
+        scan = np.zeros((ROWS, COLUMNS, Q, Q))
+        for i in range(ROWS):
+            for j in range(COLUMNS):
+                r = np.hypot((u - 15.6) / np.sqrt(ratio), (v - 15.8) * np.sqrt(ratio))
+                scan[i, j] = 20 + 60 * np.exp(-0.5 * ((r - 9) / 1.5) ** 2)
+                scan[i, j] += 4000 * disk(column[i, j] + 0.5, row[i, j], 1.5)
+        scan = np.random.default_rng(6).poisson(scan)
+        np.save(self.folder / "scan.npy", scan.astype("u2"))
+        with h5py.File(self.folder / "calibration.h5", "w") as file:
+            file.attrs.update({"emd_group_type": "file", "version_major": 1, "version_minor": 0})
+            root = file.create_group("pendel")
+            root.attrs.update({"emd_group_type": "root", "python_class": "Root"})
+            group = root.create_group("metadatabundle/calibration")
+            root["metadatabundle"].attrs["emd_group_type"] = "metadatabundle"
+            group.attrs.update({"emd_group_type": "metadata", "python_class": "Calibration"})
+            for name, value in (("qx0", row), ("qy0", column), ("a", np.sqrt(ratio)), ("b", 1 / np.sqrt(ratio)),
+                                ("theta", np.pi / 2), ("Q_pixel_size", 0.05 * np.sqrt(ratio)),
+                                ("QR_rotation", np.pi / 2)):
+                group[name] = value
+                group[name].attrs["type"] = "array" if np.ndim(value) else "number"
+            for name, value in (("Q_pixel_units", "A^-1"),):
+                group[name] = value
+                group[name].attrs["type"] = "string"
+        study = """\
+study: images
+scan: {file: scan.npy}
+images:
+  calibration: calibration.h5
+  centre_of_mass: {radius_px: 5}
+  radial: {halo: [0.25, 0.68], counts_per_electron: 1}
+"""
+        done, found = self.run_study(study)
+        self.assertIn("(of the calibration)", done.stdout)
+        halo = found["metadatabundle/halo"]
+        # the beam's origin is 0.1 and 0.0 pixels from the halo's on the mean
+        self.assertLess(abs(halo["position"][()] - 0.45), 0.003)
+        self.assertLess(abs(halo["width"][()] - 0.075), 0.004)
+        self.assertEqual(found["radial/mean/dim0"].attrs["units"], "1/Å")
+        # every pattern expects the same: nothing fluctuates but counts
+        V, error = (found[f"radial/fluctuation{n}/data"][5:] for n in ("", "_error"))
+        self.assertLess(np.abs(V / error).max(), 5)
+        self.assertLess(error.max(), 0.01)
+        # half a pixel along columns, which a turn by 90° makes -y
+        self.assertLess(abs(found["centre_of_mass/y/data"][()].mean() + 0.5 * 0.05), 0.005)
+        self.assertLess(abs(found["centre_of_mass/x/data"][()].mean()), 0.005)
+        # descan is gone: it was 0.2 pixels a row
+        self.assertLess(found["centre_of_mass/x/data"][()].std(), 0.005)
+        plotted = run("plot", "study.h5", "-o", ".", cwd=self.folder)
+        self.assertEqual(plotted.returncode, 0, plotted.stderr)
+        self.assertTrue((self.folder / "study_radial.png").exists())
+        done = run("run", "study.yaml", "--set", "images.centre_px=[1, 1]", cwd=self.folder)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("is given twice", done.stderr)
+        done = run("run", "study.yaml", "--set", "scan.rows=[0, 2]", cwd=self.folder)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("has origins of 54 positions", done.stderr)
+        done = run("run", "study.yaml", "--set", "images.radial.halo=[0.1, 0.15]", cwd=self.folder)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("no halo between", done.stderr)
+
     def test_the_scan_that_ships(self):
         study = run("new", "images", cwd=self.folder).stdout
         done, found = self.run_study(study)
