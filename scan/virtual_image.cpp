@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/clones.hpp"
@@ -221,6 +222,36 @@ ScanImages scan_images(const DataCube& cube, const std::vector<VirtualDetector>&
     result.variance.push_back(std::max(0.0, all.squares[i] / n - std::pow(all.sum[i] / n, 2)));
   }
   return result;
+}
+
+namespace {
+constexpr std::size_t median_memory = std::size_t(1) << 27;  // numbers: half a GiB
+}
+
+std::vector<double> median_pattern(const DataCube& cube, std::size_t most) {
+  const std::size_t pixels = cube.pixels();
+  const std::size_t count = std::min({most, cube.positions(), median_memory / pixels + 1});
+  std::vector<float> patterns;
+  patterns.reserve(count * pixels);
+  std::vector<float> pattern(pixels);
+  for (std::size_t i = 0; i < count; ++i) {
+    cube.read(i * cube.positions() / count, 1, pattern.data());
+    if (std::isfinite(pattern[0])) patterns.insert(patterns.end(), pattern.begin(), pattern.end());
+  }
+  const std::size_t recorded = patterns.size() / pixels;
+  std::vector<double> median(pixels, std::numeric_limits<double>::quiet_NaN());
+  if (recorded == 0) return median;
+  parallel_for(long(pixels), [&](long p, int) {
+    std::vector<float> values(recorded);
+    for (std::size_t i = 0; i < recorded; ++i) values[i] = patterns[i * pixels + std::size_t(p)];
+    const auto middle = values.begin() + long(recorded / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    double value = double(*middle);
+    if (recorded % 2 == 0)
+      value = 0.5 * (value + double(*std::max_element(values.begin(), middle)));
+    median[std::size_t(p)] = value;
+  });
+  return median;
 }
 
 std::vector<double> integrated(const std::vector<double>& along_columns,

@@ -38,6 +38,11 @@ ScanImages scan_images(const DataCube& cube, const std::vector<VirtualDetector>&
                        const std::vector<float>& mask = {},
                        const std::function<void(std::size_t)>& progress = {});
 
+/// Median over up to `most` positions with a pattern, evenly chosen (all if there are no more),
+/// (q_rows, q_columns): what is there at most positions, without the reflections of single ones.
+/// Holds these patterns in memory; fewer if that would be more than half a GiB.
+std::vector<double> median_pattern(const DataCube& cube, std::size_t most);
+
 /// The map f, of mean 0, whose differences of neighbours are, in the least-squares sense, those of
 /// the given slopes along columns and rows, (rows, columns), with free edges: the phase from the
 /// beam's deflection (integrated differential phase contrast). Error (numerical) at NaN.

@@ -344,6 +344,8 @@ void ImagesStudy::run(RunContext& context) const {
   image("mean", found.mean);
   image("maximum", found.maximum);
   image("variance", found.variance);
+  if (images.median_positions > 0)
+    image("median", median_pattern(cube, std::size_t(images.median_positions)));
   if (images.radial)
     write_radial(*images.radial, cube, found, radial_calibration(cube, centre, calibration),
                  radial_mask, crystal, result, context);

@@ -89,6 +89,7 @@ struct ImagesOptions {
   std::optional<Vec2> centre_px;
   std::vector<ImageDetectorOptions> detectors;
   CentreOfMassOptions centre_of_mass;
+  int median_positions = 1000;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -100,6 +101,10 @@ struct ImagesOptions {
            "the mean of some"));
     v("detectors", detectors, help("virtual detectors"));
     v("centre_of_mass", centre_of_mass, help("of every pattern, and the phase from it"));
+    v("median_positions", median_positions,
+      help("the median pattern is over so many positions, evenly chosen, or over all if there are "
+           "fewer; 0: none")
+          .range(0, 100000));
     v("radial", radial, help("means around the beam, and halos of amorphous matter"));
   }
 };

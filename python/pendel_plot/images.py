@@ -50,7 +50,7 @@ def maps_figure(found):
 
 
 def patterns(found):
-    """Mean, maximum and standard deviation over the scan, linear and logarithmic."""
+    """Mean, median, maximum and standard deviation over the scan, linear and logarithmic."""
     panels = [(name, array.values) for name, array in found.patterns.items() if name != "variance"]
     if "variance" in found.patterns:
         panels.append(("standard deviation", np.sqrt(found.patterns["variance"].values)))

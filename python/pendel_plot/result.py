@@ -184,7 +184,7 @@ class ImagesResult:
     images: dict  # virtual detector -> Array (row, column)
     centre_of_mass: list  # Arrays of its x and y
     integrated: typing.Optional[Array]
-    patterns: dict  # "mean", "maximum", "variance" -> Array (q_row, q_column)
+    patterns: dict  # "mean", "median", "maximum", "variance" -> Array (q_row, q_column)
     radial: dict = dataclasses.field(default_factory=dict)  # "mean", "fluctuation", ... -> Array (q)
 
     @property
@@ -318,7 +318,7 @@ def read_images(root):
               for name in root.get("virtual_images", {})}
     centre = required(root["centre_of_mass"], ["x", "y"])
     patterns = {name: read_array(root["patterns"], name)
-                for name in ("mean", "maximum", "variance") if name in root["patterns"]}
+                for name in ("mean", "median", "maximum", "variance") if name in root["patterns"]}
     return ImagesResult(images, list(centre.values()),
                         read_array(root, "integrated_centre_of_mass"), patterns,
                         {name: read_array(root["radial"], name) for name in root.get("radial", {})})

@@ -51,6 +51,7 @@ class Images(unittest.TestCase):
         done, found = self.run_study(STUDY, "images.centre_px=[15, 16]")
         image = lambda name: found[f"virtual_images/{name}/data"][()]
         np.testing.assert_allclose(image("mask"), (scan * mask.astype(float)).sum((2, 3)), rtol=1e-6)
+        np.testing.assert_array_equal(found["patterns/median/data"][()], np.median(scan, (0, 1)))
         y, x = np.mgrid[:Q, :Q] - np.array([16, 15]).reshape(2, 1, 1)
         r = np.hypot(x, y)
         bright = np.clip(3.5 - r, 0, 1)
