@@ -369,6 +369,18 @@ Mat3 strain_of_beams(const State& state, const StateTangent& tangent) {
   return -L.transpose().inverse() * lab_strain(state, tangent.crystals[first].strain).transpose();
 }
 
+Mat3 strain_along_beam(const OrientedCrystal& oriented, const Mat3& strain, const std::string& what,
+                       const std::string& instead) {
+  const Mat3 result = oriented.R_lab_crystal * strain * oriented.R_lab_crystal.transpose();
+  for (const auto& [i, k] : {std::pair{0, 2}, {1, 2}, {2, 0}, {2, 1}})
+    if (std::abs(result(i, k)) > 1e-12)
+      throw Error(ErrorKind::study, what + " needs the lattice along the beam: " +
+                                        oriented.crystal.name +
+                                        " is sheared out of the plane by " +
+                                        std::to_string(result(i, k)) + "; " + instead);
+  return result;
+}
+
 Beams beams_from_hkl(const State& state, const std::vector<Hkl>& hkl) {
   const int first = first_crystal(state);
   if (state.crystals.size() == 1) {

@@ -1,6 +1,7 @@
 // Which beams a calculation holds, and where they lie.
 #pragma once
 #include <array>
+#include <string>
 #include <vector>
 
 #include "crystal/structure_factor.hpp"
@@ -80,6 +81,11 @@ std::vector<double> beam_weights(const State& state, const PotentialOptions& pot
 Beams strained(const Beams& beams, const State& state);
 /// M with dg = M g for the beams of that state along the tangent; 0 without strain.
 Mat3 strain_of_beams(const State& state, const StateTangent& tangent);
+
+/// A strain of a crystal in the lab frame, for what needs the lattice along the beam. Error (study),
+/// which names `what` and what to do `instead`, if it shears the crystal out of the plane.
+Mat3 strain_along_beam(const OrientedCrystal& oriented, const Mat3& strain, const std::string& what,
+                       const std::string& instead);
 
 /// A beam list given by Miller indices of the first layer's crystal. Error (study) if a stack of
 /// several crystals is given a beam outside the zero-order zone.

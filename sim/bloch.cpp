@@ -133,30 +133,14 @@ class LayerStep {
 void require_zero_order_zone(const State& state, const Beams& beams) {
   if ((state.surface_normal.normalized() - Vec3::UnitZ()).norm() > 1e-9)
     throw Error(ErrorKind::study,
-                "the mean effect of higher-order zones needs a surface normal to the beam's zone "
-                "axis; it is inclined");
+                "higher-order zones in the mean or by slices need a surface normal to the beam's "
+                "zone axis; it is inclined");
   for (const Vec3& g : beams.g)
     if (std::abs(g.z()) > 1e-6)
       throw Error(ErrorKind::study,
-                  "the mean effect of higher-order zones needs beams of the zero-order zone only; "
-                  "one has " +
+                  "higher-order zones in the mean or by slices need beams of the zero-order zone "
+                  "only; one has " +
                       std::to_string(g.z()) + " 1/A along the beam");
-}
-
-VectorXd excitations(const IncidentWave& wave, const std::vector<Vec3>& g) {
-  VectorXd T(g.size());
-  for (std::size_t i = 0; i < g.size(); ++i) T[i] = excitation(wave, g[i]);
-  return T;
-}
-
-VectorXd excitation_derivatives(const State& state, const StateTangent& tangent,
-                                const IncidentWave& wave, const std::vector<Vec3>& g, double dU_0) {
-  const WaveTangent dwave = wave_tangent(wave, state.surface_normal, tangent.beam_tilt, dU_0);
-  const Mat3 strain = strain_of_beams(state, tangent);
-  VectorXd dT(g.size());
-  for (std::size_t i = 0; i < g.size(); ++i)
-    dT[i] = excitation_derivative(wave, dwave, g[i], strain * g[i]);
-  return dT;
 }
 
 }  // namespace
@@ -168,16 +152,25 @@ Bloch::Bloch(const State& state, Beams beams, BlochOptions options)
       potential_([&] {
         Differences differences = distinct_differences(beams_, weak_, options.coupling_g_max);
         pairs_ = std::move(differences.pairs);
-        if (!options.mean_zones)
+        const auto potential = [&] {
           return OpticalPotential(state, differences.distinct, options.potential,
                                   options.refraction);
+        };
+        if (options.zones == HigherZones::listed) return potential();
         require_zero_order_zone(state, beams_);
         require_zero_order_zone(state, weak_);
+        if (options.zones == HigherZones::sliced) {
+          if (weak_.size() > 0)
+            throw Error(ErrorKind::study,
+                        "a crystal in slices has no weak beams by perturbation; list them among "
+                        "the beams, or take zones in the mean");
+          slices_.emplace(state, options.slice_A, differences.distinct);
+          return potential();
+        }
         MeanZones::append_reflections(state, differences.distinct);
-        OpticalPotential potential(state, differences.distinct, options.potential,
-                                   options.refraction);
-        zones_.emplace(state, differences.distinct, potential);
-        return potential;
+        OpticalPotential result = potential();
+        zones_.emplace(state, differences.distinct, result);
+        return result;
       }()) {
   if (zero_beam_ < 0)
     throw Error(ErrorKind::study, "the beam list of " + std::to_string(beams_.size()) +
@@ -207,6 +200,10 @@ Bloch::LayerPart Bloch::layer_part_derivative(const State& state, int crystal,
 }
 
 MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& tilt) const {
+  if (slices_)
+    throw Error(ErrorKind::study,
+                "the structure matrix of a crystal in slices changes along the beam; its scattering "
+                "matrix is there");
   const int c = state.layers.at(layer).crystal;
   const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
                                            pairs_[c], layer_part(state, c).potential, tilt);
@@ -215,6 +212,7 @@ MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& til
 
 std::vector<MatrixXcd> Bloch::scattering_matrices(const State& state, int layer, const Vec2& tilt,
                                                   const std::vector<double>& thicknesses) const {
+  if (slices_) return scattering_matrices_by_slices(state, layer, tilt, thicknesses);
   const int c = state.layers.at(layer).crystal;
   const Beams beams = strained(beams_, state);
   const LayerPart part = layer_part(state, c);
@@ -248,6 +246,7 @@ MatrixXcd Bloch::scattering_matrix(const State& state, const Vec2& tilt) const {
 
 void Bloch::exit_waves(const State& state, const std::vector<Vec2>& incidence,
                        const std::vector<StateTangent>& tangents, ExitWaves& waves) const {
+  if (slices_) return exit_waves_by_slices(state, incidence, tangents, waves);
   const Eigen::Index n = beams_.size();
   waves.psi.resize(n, incidence.size());
   waves.dpsi.assign(tangents.size(), MatrixXcd(n, incidence.size()));

@@ -13,8 +13,14 @@
 #include "sim/exit_wave.hpp"
 #include "sim/mean_zones.hpp"
 #include "sim/optical_potential.hpp"
+#include "sim/zone_slices.hpp"
 
 namespace pendel {
+
+/// What higher-order Laue zones do: their beams are listed; or they act on the mean over depth, to
+/// finite order and without rings and lines of their own (mean_zones.hpp); or the crystal is
+/// resolved along the beam by slices, which converges to everything (zone_slices.hpp).
+enum class HigherZones { listed, mean, sliced };
 
 struct BlochOptions {
   PotentialOptions potential;
@@ -23,11 +29,11 @@ struct BlochOptions {
   /// Beams that enter by second-order perturbation (Bethe): U_gh − Σ_w U_gw U_wh/(2K s_w). They get
   /// no amplitude of their own; `split_beams` chooses them. [Bethe1928]
   Beams weak_beams = {};
-  /// All beams lie in the zero-order Laue zone and the other zones act on them on the mean over
-  /// depth (mean_zones.hpp), without rings and lines of their own. Faces are where z = 0 in a cell:
-  /// thicknesses are those of whole cells, or of cells stretched a little. Needs a zone axis along
-  /// z, normal to the surface.
-  bool mean_zones = false;
+  /// Other than by beams of their own, zones act on beams of the zero-order zone only. Faces are
+  /// where z = 0 in a cell: thicknesses are those of whole cells, or of cells stretched a little.
+  /// Needs a zone axis along z, normal to the surface.
+  HigherZones zones = HigherZones::listed;
+  double slice_A = 0.25;  ///< sliced: thickest slice
 };
 
 /// How a layer is crossed in `thickness_series`. Both are exact; `automatic` takes the faster.
@@ -51,7 +57,8 @@ struct SeriesReport {
 
 class Bloch {
  public:
-  /// Error (study) if (0,0,0) is not among the beams, or if mean_zones cannot be.
+  /// Error (study) if (0,0,0) is not among the beams, or if zones cannot act as wanted: weak beams
+  /// and slices exclude each other.
   Bloch(const State& state, Beams beams, BlochOptions options);
 
   const Beams& beams() const { return beams_; }
@@ -65,7 +72,8 @@ class Bloch {
   /// directions are shared among threads: `sink` is called by any of them, at any time, for each
   /// direction and thickness once. Directions and thicknesses share all they can: couplings,
   /// decompositions, polynomials, symmetry. The result does not depend on the number of threads.
-  /// Error (study) if weak beams are to go with BlochMethod::exponential.
+  /// Error (study) if weak beams are to go with BlochMethod::exponential, or slices by eigen. With
+  /// slices, thicknesses of whole cells share one way through the layer.
   SeriesReport thickness_series(const State& state, const std::vector<Vec2>& incidence, int layer,
                                 const std::vector<double>& thicknesses, const SeriesSink& sink,
                                 const SeriesOptions& options = {}) const;
@@ -74,7 +82,7 @@ class Bloch {
                                           int layer, const std::vector<double>& thicknesses,
                                           const SeriesOptions& options = {}) const;
 
-  /// A [1/Å²] of one layer for one (whole) tilt; (beams, beams).
+  /// A [1/Å²] of one layer for one (whole) tilt; (beams, beams). Error (study) with slices.
   MatrixXcd structure_matrix(const State& state, int layer, const Vec2& tilt) const;
   /// S of one layer for each thickness [Å], from one decomposition, and S of the stack: amplitudes
   /// out of beam g (row) for amplitude 1 in beam h (column); (beams, beams), whole tilt.
@@ -87,6 +95,7 @@ class Bloch {
   int zero_beam_;
   std::vector<BeamPairs> pairs_;  // per crystal
   std::optional<MeanZones> zones_;
+  std::optional<ZoneSlices> slices_;
   OpticalPotential potential_;
 
   /// One crystal's couplings, and what its faces do if other zones act on the mean; or how both
@@ -98,6 +107,17 @@ class Bloch {
   LayerPart layer_part(const State& state, int crystal) const;
   LayerPart layer_part_derivative(const State& state, int crystal,
                                   const StateTangent& tangent) const;
+  /// A crystal in slices: the different constant potentials, and which of them cross a cell.
+  struct Cell {
+    std::vector<VectorXcd> potentials;
+    std::vector<int> sequence;
+  };
+  Cell cell(int crystal, const VectorXcd& U) const;
+  void exit_waves_by_slices(const State& state, const std::vector<Vec2>& incidence,
+                            const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
+  std::vector<MatrixXcd> scattering_matrices_by_slices(
+      const State& state, int layer, const Vec2& tilt,
+      const std::vector<double>& thicknesses) const;
 };
 
 }  // namespace pendel

@@ -44,7 +44,7 @@ ConvergedBeams converged_beams(const State& state, const BlochOptions& options,
   BeamSelection selection;
   selection.g_max = wanted.g_max;
   selection.sg_max = wanted.sg_max;
-  selection.zero_order_only = wanted.zero_order_only || options.mean_zones;
+  selection.zero_order_only = wanted.zero_order_only || options.zones != HigherZones::listed;
   const Beams candidates = select_beams(state, options.potential, selection, wanted.incidence);
   std::vector<double> weights(candidates.size(), 0);  // the largest over the incident directions
   for (const Vec2& offset : wanted.incidence) {

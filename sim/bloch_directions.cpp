@@ -103,6 +103,12 @@ struct CrystalPart {
   MatrixXcd U;     // couplings
   std::optional<CouplingBlocks> blocks;
   ZoneFace face;                            // if other zones act on the mean
+  struct Slice {
+    CouplingBlocks blocks;
+    std::pair<double, double> elastic, loss;  // extreme eigenvalues
+  };
+  std::vector<Slice> slices;  // if the crystal is in slices: no U and blocks of its own, then
+  std::vector<int> sequence;  // of a cell
   std::pair<double, double> loss = {0, 0};  // extreme eigenvalues of the absorptive couplings
   double norm = 0;                          // of the off-diagonal couplings: a bound
 };
@@ -206,6 +212,18 @@ Spectrum block_spectrum(const State& state, const CrystalPart& crystal, const Re
   return spectrum;
 }
 
+/// The same for a slice, short enough to need no narrow bounds.
+Spectrum slice_spectrum(const CrystalPart::Slice& slice, const DirectionBlock& block) {
+  const double factor_change = (block.factor.array() - 1).abs().maxCoeff();
+  const auto widened = [&](const std::pair<double, double>& range) {
+    const double more = factor_change * std::max(std::abs(range.first), std::abs(range.second));
+    return std::make_pair(range.first - more, range.second + more);
+  };
+  const auto [low, high] = widened(slice.elastic);
+  const auto [least_loss, most_loss] = widened(slice.loss);
+  return {block.diagonal.minCoeff() + low, block.diagonal.maxCoeff() + high, least_loss, most_loss};
+}
+
 }  // namespace
 
 SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>& incidence,
@@ -220,6 +238,9 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     throw Error(ErrorKind::study,
                 "weak beams change with the direction: a thickness series with them needs the "
                 "eigen method");
+  if (slices_ && options.method == BlochMethod::eigen)
+    throw Error(ErrorKind::study,
+                "a crystal in slices is crossed by the exponential method, not by eigen");
   if (incidence.empty() || thicknesses.empty()) return {};
 
   // The couplings of every crystal, and what they have in common.
@@ -230,17 +251,30 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
   std::vector<CrystalPart> crystals(state.crystals.size());
   std::vector<OpticalPotential::Coefficients> potential(state.crystals.size());
   std::vector<Couplings> hermitian;
+  const auto hermitian_parts = [&](const MatrixXcd& U) -> Couplings {
+    if (!absorbing) return {U, {}};
+    return {0.5 * (U + U.adjoint()), complex(0, -0.5) * (U - U.adjoint())};
+  };
+  std::vector<Cell> cells(state.crystals.size());
   for (int c : used) {
+    if (slices_) {
+      potential[c] = potential_.coefficients(state, c);
+      crystals[c].U_0 = potential[c].refraction_U_0;
+      cells[c] = cell(c, potential[c].U);
+      crystals[c].sequence = cells[c].sequence;
+      // What all slices have in common, a sum with weights that no symmetry knows has, too.
+      VectorXcd sum = VectorXcd::Zero(cells[c].potentials[0].size());
+      for (std::size_t j = 0; j < cells[c].potentials.size(); ++j)
+        sum += (1 + 0.5 * std::sin(1.7 * double(j))) * cells[c].potentials[j];
+      hermitian.push_back(hermitian_parts(coupling_matrix(pairs_[c].strong, sum)));
+      continue;
+    }
     LayerPart part = layer_part(state, c);
     potential[c] = std::move(part.potential);
     crystals[c].face = std::move(part.face);
     crystals[c].U_0 = potential[c].refraction_U_0;
     crystals[c].U = coupling_matrix(pairs_[c].strong, potential[c].U);
-    const MatrixXcd& U = crystals[c].U;
-    if (absorbing)
-      hermitian.push_back({0.5 * (U + U.adjoint()), complex(0, -0.5) * (U - U.adjoint())});
-    else
-      hermitian.push_back({U, {}});
+    hermitian.push_back(hermitian_parts(crystals[c].U));
   }
   // Faces must have the symmetry, too: iY and Y2 are hermitian without absorption.
   for (int c : used) {
@@ -267,24 +301,37 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
   }
   const Index n = Index(reached.kept.size());
   const ParityBasis basis(reached);
+  // couplings among the beams reached, in their gauge; exactly real where they are real
+  const auto among_reached = [&](const MatrixXcd& couplings) {
+    MatrixXcd result(n, n);
+    for (Index h = 0; h < n; ++h)
+      for (Index g = 0; g < n; ++g)
+        result(g, h) = std::conj(reached.gauge[g]) * reached.gauge[h] *
+                       couplings(reached.kept[g], reached.kept[h]);
+    return result;
+  };
+  const auto exactly = [&](const MatrixXcd& couplings) -> MatrixXcd {
+    if (couplings.size() == 0) return MatrixXcd::Zero(n, n);
+    const MatrixXcd result = among_reached(couplings);
+    return reached.is_real ? result.real().cast<complex>() : result;
+  };
   for (std::size_t i = 0; i < used.size(); ++i) {
     CrystalPart& crystal = crystals[used[i]];
-    MatrixXcd U(n, n), loss(n, n), Y(n, n), Y2(n, n);
-    for (Index h = 0; h < n; ++h)
-      for (Index g = 0; g < n; ++g) {
-        const complex phases = std::conj(reached.gauge[g]) * reached.gauge[h];
-        U(g, h) = phases * hermitian[i].elastic(reached.kept[g], reached.kept[h]);
-        loss(g, h) = absorbing ? phases * hermitian[i].absorptive(reached.kept[g], reached.kept[h])
-                               : complex(0);
-        if (!zones_) continue;
-        Y(g, h) = phases * crystal.face.Y(reached.kept[g], reached.kept[h]);
-        Y2(g, h) = phases * crystal.face.Y2(reached.kept[g], reached.kept[h]);
+    if (slices_) {
+      for (const VectorXcd& slice : cells[used[i]].potentials) {
+        const Couplings parts =
+            hermitian_parts(coupling_matrix(pairs_[used[i]].strong, slice));
+        const MatrixXcd U = exactly(parts.elastic), loss = exactly(parts.absorptive);
+        const VectorXd none = VectorXd::Zero(n);
+        crystal.slices.push_back(
+            {CouplingBlocks(U + complex(0, 1) * loss, basis, reached.is_real && !absorbing),
+             extreme_eigenvalues(U, none),
+             absorbing ? extreme_eigenvalues(loss, none) : std::make_pair(0.0, 0.0)});
       }
-    if (zones_) crystal.face = {std::move(Y), std::move(Y2)};
-    if (reached.is_real) {  // exactly, now
-      U = U.real().cast<complex>().eval();
-      loss = loss.real().cast<complex>().eval();
+      continue;
     }
+    const MatrixXcd U = exactly(hermitian[i].elastic), loss = exactly(hermitian[i].absorptive);
+    if (zones_) crystal.face = {among_reached(crystal.face.Y), among_reached(crystal.face.Y2)};
     if (absorbing) crystal.loss = extreme_eigenvalues(loss, VectorXd::Zero(n));
     crystal.norm = U.cwiseAbs().rowwise().sum().maxCoeff();
     crystal.U = U + complex(0, 1) * loss;
@@ -311,11 +358,11 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     std::vector<Vec2> tilts;
     for (long d = 0; d < count; ++d) tilts.push_back(begin[d].tilt);
     std::vector<BlockWaves> waves(crystals.size());
-    std::vector<bool> by_eigen(crystals.size(), true);
+    std::vector<bool> by_eigen(crystals.size(), !slices_);
     // A layer's share of the wave: ways through it, and how often a method pays.
     for (int c : used) {
       waves[c] = block_waves(state, crystals[c], reached, tilts);
-      if (folded || options.method == BlochMethod::eigen) continue;
+      if (slices_ || folded || options.method == BlochMethod::eigen) continue;
       waves[c].spectrum = block_spectrum(state, crystals[c], reached, tilts, waves[c]);
       double terms = 0, ways = 0;
       for (int l = 0; l < int(state.layers.size()); ++l) {
@@ -351,7 +398,37 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
         eigen[c].push_back(decompose(H, absorbing));
       }
     for (int c : used) work[number].eigen_directions += by_eigen[c] ? count : 0;
+    // Thicknesses of slices of one depth are read out on one way through the layer.
+    const auto cross_slices = [&](int c, const std::vector<double>& t, const MatrixXcd& psi) {
+      const CrystalPart& crystal = crystals[c];
+      std::vector<Spectrum> spectra;
+      for (const CrystalPart::Slice& slice : crystal.slices)
+        spectra.push_back(slice_spectrum(slice, waves[c].block));
+      std::vector<ZoneSlices::Cut> cuts;
+      for (double thickness : t) cuts.push_back(slices_->cut(state, c, thickness));
+      std::vector<MatrixXcd> result(t.size());
+      for (std::size_t k = 0; k < t.size(); ++k) {
+        if (result[k].size() > 0) continue;
+        const double depth = cuts[k].depth;
+        const auto together = [&](std::size_t other) {
+          return std::abs(cuts[other].depth - depth) <= 1e-13 * depth;
+        };
+        int most = 0;
+        for (std::size_t other = k; other < t.size(); ++other)
+          if (together(other)) most = std::max(most, cuts[other].cells);
+        MatrixXcd wave = psi;
+        for (int crossed = 1; crossed <= most; ++crossed) {
+          for (int j : crystal.sequence)
+            wave = exponentials(crystal.slices[j].blocks, waves[c].block, spectra[j], wave,
+                                {electron::pi * depth / waves[c].K}, &work[number].flop)[0];
+          for (std::size_t other = k; other < t.size(); ++other)
+            if (together(other) && cuts[other].cells == crossed) result[other] = wave;
+        }
+      }
+      return result;
+    };
     const auto cross = [&](int c, const std::vector<double>& t, const MatrixXcd& psi) {
+      if (slices_) return cross_slices(c, t, psi);
       std::vector<double> tau;
       for (double thickness : t) tau.push_back(electron::pi * thickness / waves[c].K);
       if (!by_eigen[c]) {

@@ -132,6 +132,22 @@ CrystalWave crystal_wave(const State& state, const Beams& beams, const Beams& we
   return result;
 }
 
+VectorXd excitations(const IncidentWave& wave, const std::vector<Vec3>& g) {
+  VectorXd T(g.size());
+  for (std::size_t i = 0; i < g.size(); ++i) T[i] = excitation(wave, g[i]);
+  return T;
+}
+
+VectorXd excitation_derivatives(const State& state, const StateTangent& tangent,
+                                const IncidentWave& wave, const std::vector<Vec3>& g, double dU_0) {
+  const WaveTangent dwave = wave_tangent(wave, state.surface_normal, tangent.beam_tilt, dU_0);
+  const Mat3 strain = strain_of_beams(state, tangent);
+  VectorXd dT(g.size());
+  for (std::size_t i = 0; i < g.size(); ++i)
+    dT[i] = excitation_derivative(wave, dwave, g[i], strain * g[i]);
+  return dT;
+}
+
 EigenDecomposition decompose(const MatrixXcd& H, bool absorbing) {
   if (absorbing) return general_eigen(H);
   // A centrosymmetric crystal with its centre at the origin has real U_g.

@@ -46,6 +46,12 @@ CrystalWave crystal_wave(const State& state, const Beams& beams, const Beams& we
 Eigen::VectorXd flux_factors(const IncidentWave& wave, const Vec3& surface_normal,
                              const Beams& beams);
 
+/// K² − |K+g|² of every beam, and how it changes along a tangent.
+Eigen::VectorXd excitations(const IncidentWave& wave, const std::vector<Vec3>& g);
+Eigen::VectorXd excitation_derivatives(const State& state, const StateTangent& tangent,
+                                       const IncidentWave& wave, const std::vector<Vec3>& g,
+                                       double dU_0);
+
 /// By the symmetry that H has: real symmetric, hermitian or (absorbing) none.
 EigenDecomposition decompose(const MatrixXcd& H, bool absorbing);
 

@@ -27,14 +27,8 @@ bool in_zone(const Vec3& g) { return std::abs(g.z()) < 1e-6; }
 
 /// A strain in the lab frame.
 Mat3 lab_strain(const OrientedCrystal& oriented, const Mat3& strain) {
-  const Mat3 result = oriented.R_lab_crystal * strain * oriented.R_lab_crystal.transpose();
-  for (const auto& [i, k] : {std::pair{0, 2}, {1, 2}, {2, 0}, {2, 1}})
-    if (std::abs(result(i, k)) > 1e-12)
-      throw Error(ErrorKind::study,
-                  "the mean effect of higher-order zones needs the lattice along the beam: " +
-                      oriented.crystal.name + " is sheared out of the plane by " +
-                      std::to_string(result(i, k)) + "; list the zones' beams instead");
-  return result;
+  return strain_along_beam(oriented, strain, "the mean effect of higher-order zones",
+                           "list the zones' beams instead");
 }
 
 /// exp(L) psi by its Taylor series, L small: apply(psi) is L psi.

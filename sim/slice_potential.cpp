@@ -98,13 +98,8 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
 }
 
 double SlicePotential::period(const Crystal& crystal) const {
-  const Mat3& R = reference_.R_lab_crystal;
-  const Mat3 strain = R * crystal.strain * R.transpose();
-  for (const auto& [i, k] : {std::pair{0, 2}, {1, 2}, {2, 0}, {2, 1}})
-    if (std::abs(strain(i, k)) > 1e-12)
-      throw Error(ErrorKind::study, "the split-step engine needs the lattice along the beam: " +
-                                        crystal.name + " is sheared out of the plane by " +
-                                        std::to_string(strain(i, k)) + "; use the Bloch engine");
+  const Mat3 strain = strain_along_beam(reference_, crystal.strain, "the split-step engine",
+                                        "use the Bloch engine");
   return period_ * (1 + strain(2, 2));
 }
 

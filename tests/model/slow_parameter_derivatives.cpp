@@ -67,7 +67,7 @@ std::vector<NamedEngine> named_engines(const State& state, const Beams& beams) {
     result.push_back({names[engine.index()], std::move(engine)});
   BlochOptions options;
   options.potential.absorption = Absorption::proportional;
-  options.mean_zones = true;
+  options.zones = HigherZones::mean;
   result.push_back({"bloch, higher-order zones in the mean", Bloch(state, beams, options)});
   return result;
 }

@@ -13,7 +13,7 @@ BOOST_AUTO_TEST_CASE(converged_lists) {
   silicon_500_A.beam_tilt = {0, 0};
   for (const State& state : {silicon_500_A, polar_100_A}) {
     BlochOptions mean_zones;
-    mean_zones.mean_zones = true;
+    mean_zones.zones = HigherZones::mean;
     ConvergenceOptions wanted;
     wanted.tolerance = 2e-3;
     const ConvergedBeams found = converged_beams(state, mean_zones, wanted);

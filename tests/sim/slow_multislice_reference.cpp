@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <iomanip>
+#include <map>
 #include <sstream>
 
 #include "derivative_check.hpp"
@@ -97,9 +98,10 @@ Deviations compare(const hdf5::InputFile& file, const std::string& set, int stri
   return result;
 }
 
-/// The same by Bloch waves, tilt by tilt: thicknesses share a decomposition. `mean`: other zones
-/// act on the mean, else not at all.
-double compare_bloch(const hdf5::InputFile& file, const std::string& set, double g_max, bool mean) {
+/// The same by Bloch waves to g_max, every `stride`-th tilt: the zero-order zone's beams, on which
+/// other zones act as said.
+double compare_bloch(const hdf5::InputFile& file, const std::string& set, double g_max,
+                     HigherZones zones, double slice_A = 0.25, std::size_t stride = 1) {
   const Array tilt = file.read(set + "/tilt_mrad"), thickness = file.read(set + "/thickness_A"),
               hk = file.read(set + "/hk"), intensity = file.read(set + "/intensity");
   State state;
@@ -108,23 +110,34 @@ double compare_bloch(const hdf5::InputFile& file, const std::string& set, double
   state.layers = {{0, 0}};
   BlochOptions options;
   options.refraction = false;  // U_0 in the potential, as there
-  options.mean_zones = mean;
+  options.zones = zones;
+  options.slice_A = slice_A;
   options.potential.table =
       set.find("lobato") != std::string::npos ? ScatteringTable::lobato : ScatteringTable::kirkland;
   const Bloch engine(state, zone_beams(state, g_max), options);
+  // Directions of one angle go together: K_n, and with it the thickness, depends on the angle.
+  std::map<long, std::vector<std::size_t>> of_angle;
+  for (std::size_t i = 0; i < tilt.rows(); i += stride)
+    of_angle[std::lround(1e6 * std::hypot(tilt(i, 0), tilt(i, 1)))].push_back(i);
   double largest = 0;
-  for (std::size_t i = 0; i < tilt.rows(); ++i) {
-    const Vec2 tangents(std::tan(tilt(i, 0) * 1e-3), std::tan(tilt(i, 1) * 1e-3));
+  for (const auto& [angle, rows] : of_angle) {
+    std::vector<Vec2> incidence;
+    double squared = 0;
+    for (std::size_t i : rows) {
+      const Vec2 tangents(std::tan(tilt(i, 0) * 1e-3), std::tan(tilt(i, 1) * 1e-3));
+      incidence.push_back(tangents.array().asin());
+      squared = tangents.squaredNorm();
+    }
     std::vector<double> thicknesses;
     for (double t : thickness.values)
-      if (t <= 400) thicknesses.push_back(t * std::sqrt(1 - tangents.squaredNorm()));
-    const auto psi =
-        engine.thickness_series(state, {Vec2(tangents.array().asin())}, 0, thicknesses);
+      if (t <= 400) thicknesses.push_back(t * std::sqrt(1 - squared));
+    const auto psi = engine.thickness_series(state, incidence, 0, thicknesses);
     for (std::size_t j = 0; j < thicknesses.size(); ++j)
       for (std::size_t g = 0; g < hk.rows(); ++g) {
         const int place = engine.beams().index({int(hk(g, 0)), int(hk(g, 1)), 0});
-        largest = std::max(largest, std::abs(std::norm(psi[j](place, 0)) -
-                                             intensity(i * thickness.size() + j, g)));
+        for (std::size_t i = 0; i < rows.size(); ++i)
+          largest = std::max(largest, std::abs(std::norm(psi[j](place, Eigen::Index(i))) -
+                                               intensity(rows[i] * thickness.size() + j, g)));
       }
   }
   return largest;
@@ -231,8 +244,8 @@ BOOST_AUTO_TEST_CASE(part_of_the_reference) {
 BOOST_AUTO_TEST_CASE(bloch_and_part_of_the_reference) {
   const hdf5::InputFile file(part);
   for (const std::string& set : sets_of(file)) BOOST_TEST_CONTEXT(set) {
-      const double mean = compare_bloch(file, set, 4, true);
-      const double without = compare_bloch(file, set, 4, false);
+      const double mean = compare_bloch(file, set, 4, HigherZones::mean);
+      const double without = compare_bloch(file, set, 4, HigherZones::listed);
       BOOST_TEST_MESSAGE("    " << set << ", Bloch waves to 4 1/A: " << mean
                                 << ", zero-order zone only " << without);
       // What the mean leaves out: the rings of higher-order zones, nearer at 200 kV (4.5 1/Å), and
@@ -289,7 +302,7 @@ BOOST_AUTO_TEST_CASE(bloch_and_the_whole) {
   if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
   const hdf5::InputFile file(whole);
   for (const std::string& set : sets_of(file)) {
-    const double mean = compare_bloch(file, set, 4, true);
+    const double mean = compare_bloch(file, set, 4, HigherZones::mean);
     BOOST_TEST_MESSAGE("    " << set << ", Bloch waves to 4 1/A: " << mean);
     BOOST_TEST(mean < (set.find("200kV") != std::string::npos ? 2e-3 : 5e-4));
   }
@@ -305,4 +318,18 @@ BOOST_AUTO_TEST_CASE(multislice_and_the_whole) {
                               << d.amplitude << ")");
     BOOST_TEST(d.intensity < own_error, set << ": " << d.intensity);
   }
+}
+
+// Bloch waves by slices: how far from the reference, by slices and beams, tilts (3, -7) mrad and
+// every third: --run_test=bloch_by_slices_converges -- table
+BOOST_AUTO_TEST_CASE(bloch_by_slices_converges) {
+  const auto& suite = boost::unit_test::framework::master_test_suite();
+  if (suite.argc < 2 || std::string(suite.argv[1]) != "table" || !is_there(whole)) return;
+  const hdf5::InputFile file(whole);
+  for (const char* set : {"SrTiO3_001/200kV/lobato/dw", "SrTiO3_001/300kV/lobato/dw"})
+    for (double g_max : {4., 5., 6.})
+      for (double slice : {2., 1., 0.5, 0.25})
+        BOOST_TEST_MESSAGE("    " << set << ", g_max " << g_max << ", slices " << slice << ": "
+                                  << compare_bloch(file, set, g_max, HigherZones::sliced, slice,
+                                                   3));
 }

@@ -15,12 +15,12 @@ namespace {
 /// Every symmetry's image of one direction; beams are closed under them.
 void check(const State& state, std::size_t expected, BlochOptions options = {}) {
   options.potential.absorption = Absorption::proportional;
-  const auto symmetries = direction_symmetries(state, options.mean_zones);
+  const auto symmetries = direction_symmetries(state, options.zones == HigherZones::mean);
   BOOST_TEST(symmetries.size() == expected);
   BeamSelection near;  // at this energy beams of other zones
   near.g_max = 2;
   near.sg_max = 0.03;
-  near.zero_order_only = options.mean_zones;
+  near.zero_order_only = options.zones == HigherZones::mean;
   std::set<Hkl> hkl = {Hkl{}};
   for (const Hkl& g : select_beams(state, {}, near).hkl)
     for (const DirectionSymmetry& symmetry : symmetries) hkl.insert(symmetry.image(g));
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(polar_crystals_and_oblique_beams) {
 // Faces cut the cell where z = 0: symmetries that shift the crystal along z do not hold.
 BOOST_AUTO_TEST_CASE(mean_zones) {
   BlochOptions options;
-  options.mean_zones = true;
+  options.zones = HigherZones::mean;
   State state = polar(20);
   check(state, 8, options);
   state = silicon(30);

@@ -15,7 +15,7 @@ namespace {
 
 BlochOptions mean_zones(bool absorbing = false) {
   BlochOptions options;
-  options.mean_zones = true;
+  options.zones = HigherZones::mean;
   if (absorbing) options.potential.absorption = Absorption::proportional;
   return options;
 }
@@ -35,7 +35,7 @@ Errors errors(const State& state, double g_max, double g_compared) {
   Errors result{0, 0};
   for (double* error : {&result.with, &result.without}) {
     BlochOptions options;
-    options.mean_zones = error == &result.with;
+    if (error == &result.with) options.zones = HigherZones::mean;
     const MatrixXcd psi =
         Bloch(state, beams, options)
             .thickness_series(state, {Vec2(0, 0)}, 0, {state.layers[0].thickness})[0];

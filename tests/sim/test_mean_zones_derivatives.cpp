@@ -12,7 +12,7 @@ namespace {
 
 BlochOptions mean_zones() {
   BlochOptions options;
-  options.mean_zones = true;
+  options.zones = HigherZones::mean;
   options.potential.absorption = Absorption::proportional;
   return options;
 }
