@@ -375,8 +375,7 @@ Mat3 strain_along_beam(const OrientedCrystal& oriented, const Mat3& strain, cons
   for (const auto& [i, k] : {std::pair{0, 2}, {1, 2}, {2, 0}, {2, 1}})
     if (std::abs(result(i, k)) > 1e-12)
       throw Error(ErrorKind::study, what + " needs the lattice along the beam: " +
-                                        oriented.crystal.name +
-                                        " is sheared out of the plane by " +
+                                        oriented.crystal.name + " is sheared out of the plane by " +
                                         std::to_string(result(i, k)) + "; " + instead);
   return result;
 }

@@ -82,8 +82,8 @@ Beams strained(const Beams& beams, const State& state);
 /// M with dg = M g for the beams of that state along the tangent; 0 without strain.
 Mat3 strain_of_beams(const State& state, const StateTangent& tangent);
 
-/// A strain of a crystal in the lab frame, for what needs the lattice along the beam. Error (study),
-/// which names `what` and what to do `instead`, if it shears the crystal out of the plane.
+/// A strain of a crystal in the lab frame, for what needs the lattice along the beam. Error
+/// (study), which names `what` and what to do `instead`, if it shears the crystal out of the plane.
 Mat3 strain_along_beam(const OrientedCrystal& oriented, const Mat3& strain, const std::string& what,
                        const std::string& instead);
 

@@ -201,9 +201,10 @@ Bloch::LayerPart Bloch::layer_part_derivative(const State& state, int crystal,
 
 MatrixXcd Bloch::structure_matrix(const State& state, int layer, const Vec2& tilt) const {
   if (slices_)
-    throw Error(ErrorKind::study,
-                "the structure matrix of a crystal in slices changes along the beam; its scattering "
-                "matrix is there");
+    throw Error(
+        ErrorKind::study,
+        "the structure matrix of a crystal in slices changes along the beam; its scattering "
+        "matrix is there");
   const int c = state.layers.at(layer).crystal;
   const CrystalWave crystal = crystal_wave(state, strained(beams_, state), strained(weak_, state),
                                            pairs_[c], layer_part(state, c).potential, tilt);

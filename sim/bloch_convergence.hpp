@@ -27,7 +27,7 @@ struct ConvergedBeams {
 
 /// Adds beams in the order of their weight until the change is below the tolerance, and the change
 /// before it was below five times that (below it, if there are beams of higher-order zones). Lists
-/// of such beams can stand still too early; BlochOptions::mean_zones, where possible, does not.
+/// of such beams can stand still too early; HigherZones::mean, where possible, does not.
 /// Error (study) as of `select_beams`.
 ConvergedBeams converged_beams(const State& state, const BlochOptions& options,
                                const ConvergenceOptions& wanted);

@@ -102,7 +102,7 @@ struct CrystalPart {
   double U_0 = 0;  // refraction
   MatrixXcd U;     // couplings
   std::optional<CouplingBlocks> blocks;
-  ZoneFace face;                            // if other zones act on the mean
+  ZoneFace face;  // if other zones act on the mean
   struct Slice {
     CouplingBlocks blocks;
     std::pair<double, double> elastic, loss;  // extreme eigenvalues
@@ -319,8 +319,7 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     CrystalPart& crystal = crystals[used[i]];
     if (slices_) {
       for (const VectorXcd& slice : cells[used[i]].potentials) {
-        const Couplings parts =
-            hermitian_parts(coupling_matrix(pairs_[used[i]].strong, slice));
+        const Couplings parts = hermitian_parts(coupling_matrix(pairs_[used[i]].strong, slice));
         const MatrixXcd U = exactly(parts.elastic), loss = exactly(parts.absorptive);
         const VectorXd none = VectorXd::Zero(n);
         crystal.slices.push_back(

@@ -19,17 +19,17 @@ using Matrices = std::vector<MatrixXcd>;
 
 /// The couplings that cross one cell, per half slice, and how they change along tangents.
 struct CellCouplings {
-  std::vector<MatrixXcd> U;           // the different ones
-  std::vector<int> sequence;          // of them
-  std::vector<Matrices> dU;           // per tangent: per half slice; empty: no change
-  double norm = 0;                    // a bound
+  std::vector<MatrixXcd> U;   // the different ones
+  std::vector<int> sequence;  // of them
+  std::vector<Matrices> dU;   // per tangent: per half slice; empty: no change
+  double norm = 0;            // a bound
 };
 
 /// What belongs to the directions: columns.
 struct Waves {
-  MatrixXd T;                 // excitations (beams, directions)
-  Eigen::RowVectorXd tau;     // π h/K_n
-  std::vector<MatrixXd> dT;   // per tangent
+  MatrixXd T;                // excitations (beams, directions)
+  Eigen::RowVectorXd tau;    // π h/K_n
+  std::vector<MatrixXd> dT;  // per tangent
   std::vector<Eigen::RowVectorXd> dtau;
 };
 
@@ -53,8 +53,7 @@ void cross(const CellCouplings& cell, int half_slice, const Waves& waves, Matrix
   for (int step = 0; step < steps; ++step) {
     term = both;
     for (int k = 1;; ++k) {
-      if (k > 60)
-        throw Error(ErrorKind::numerical, "the exponential of a slice does not converge");
+      if (k > 60) throw Error(ErrorKind::numerical, "the exponential of a slice does not converge");
       gemm(1, U, false, term, 0, next);
       next += T.cwiseProduct(term);
       const MatrixXcd H_psi = next.leftCols(m), psi = term.leftCols(m);
@@ -95,9 +94,8 @@ Bloch::Cell Bloch::cell(int crystal, const VectorXcd& U) const {
   for (VectorXcd& potential : slices_->potentials(crystal, U)) {
     // mirrors and translations along the beam make slices equal
     const auto found = std::find_if(
-        result.potentials.begin(), result.potentials.end(), [&](const VectorXcd& other) {
-          return (other - potential).cwiseAbs().maxCoeff() <= same;
-        });
+        result.potentials.begin(), result.potentials.end(),
+        [&](const VectorXcd& other) { return (other - potential).cwiseAbs().maxCoeff() <= same; });
     result.sequence.push_back(int(found - result.potentials.begin()));
     if (found == result.potentials.end()) result.potentials.push_back(std::move(potential));
   }
@@ -109,8 +107,7 @@ void Bloch::exit_waves_by_slices(const State& state, const std::vector<Vec2>& in
                                  ExitWaves& waves) const {
   waves.dpsi.assign(tangents.size(), MatrixXcd(beams_.size(), incidence.size()));
   if (tangents.empty()) {
-    waves.psi =
-        thickness_series(state, incidence, 0, {state.layers.at(0).thickness}).at(0);
+    waves.psi = thickness_series(state, incidence, 0, {state.layers.at(0).thickness}).at(0);
     return;
   }
   const Index n = Index(beams_.size()), m = Index(incidence.size());
@@ -149,16 +146,16 @@ void Bloch::exit_waves_by_slices(const State& state, const std::vector<Vec2>& in
       directions.dT.emplace_back(n, m);
       directions.dtau.emplace_back(m);
       for (Index d = 0; d < m; ++d) {
-        const WaveTangent dwave = wave_tangent(wave[d], state.surface_normal, tangent.beam_tilt,
-                                               change.refraction_U_0);
-        directions.dT[p].col(d) = excitation_derivatives(state, tangent, wave[d], beams.g,
-                                                         change.refraction_U_0);
+        const WaveTangent dwave =
+            wave_tangent(wave[d], state.surface_normal, tangent.beam_tilt, change.refraction_U_0);
+        directions.dT[p].col(d) =
+            excitation_derivatives(state, tangent, wave[d], beams.g, change.refraction_U_0);
         const double ddepth = dt / (cut.cells * double(constant.sequence.size()));
         directions.dtau[p][d] =
             (electron::pi * ddepth - directions.tau[d] * dwave.dK_n) / wave[d].K_n;
         dphase(d, Index(p)) =
-            complex(0, 2 * electron::pi) * ((wave[d].K_n - wave[d].k0_n) * dt +
-                                            (dwave.dK_n - dwave.dk0_n) * thickness);
+            complex(0, 2 * electron::pi) *
+            ((wave[d].K_n - wave[d].k0_n) * dt + (dwave.dK_n - dwave.dk0_n) * thickness);
       }
     }
     for (int k = 0; k < cut.cells; ++k)
@@ -177,8 +174,7 @@ void Bloch::exit_waves_by_slices(const State& state, const std::vector<Vec2>& in
 }
 
 std::vector<MatrixXcd> Bloch::scattering_matrices_by_slices(
-    const State& state, int layer, const Vec2& tilt,
-    const std::vector<double>& thicknesses) const {
+    const State& state, int layer, const Vec2& tilt, const std::vector<double>& thicknesses) const {
   const int c = state.layers.at(layer).crystal;
   const Index n = Index(beams_.size());
   const OpticalPotential::Coefficients potential = potential_.coefficients(state, c);
@@ -194,9 +190,10 @@ std::vector<MatrixXcd> Bloch::scattering_matrices_by_slices(
     const ZoneSlices::Cut cut = slices_->cut(state, c, t);
     if (std::abs(cut.depth - depth) > 1e-14 * cut.depth) {
       depth = cut.depth;
-      const Waves directions{
-          T.replicate(1, n), Eigen::RowVectorXd::Constant(n, electron::pi * depth / wave.K_n),
-          {}, {}};
+      const Waves directions{T.replicate(1, n),
+                             Eigen::RowVectorXd::Constant(n, electron::pi * depth / wave.K_n),
+                             {},
+                             {}};
       one_cell = MatrixXcd::Identity(n, n);
       for (int j = 0; j < int(constant.sequence.size()); ++j)
         cross(cell_couplings, j, directions, one_cell);

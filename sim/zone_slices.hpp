@@ -1,5 +1,6 @@
 // Inside the Bloch-wave engine: the crystal resolved along the beam, so that all higher-order zones
-// act, rings and all, on the beams of the zero-order zone. A cell is cut into slices of depth h; with
+// act, rings and all, on the beams of the zero-order zone. A cell is cut into slices of depth h;
+// with
 //   m = <U>, s = <U (z − z_m)/h> over a slice around z_m,
 // T the excitations K² − |K+g|², a slice is crossed by two constant structure matrices,
 //   exp(½ iπ h/K_n (T + m + 4s)) exp(½ iπ h/K_n (T + m − 4s)),
@@ -33,7 +34,7 @@ class ZoneSlices {
   Cut cut(const State& state, int crystal, double thickness) const;
 
  private:
-  struct Wave {  // a reflection of another zone
+  struct Wave {                         // a reflection of another zone
     int reflection, transverse, order;  // transverse: the zero-order reflection's number, or −1
   };
   struct Part {  // of one crystal

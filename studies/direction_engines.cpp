@@ -150,7 +150,7 @@ void DirectionEngines::choose_tiling(const std::vector<Vec2>& directions, bool q
   const Vec2 extent = tiling_.size;
   const double widths = extent.maxCoeff() / tile_width(options_);
   if (widths <= 1) return;
-  const bool whole_cells = options_.mean_zones || options_.tolerance;
+  const bool whole_cells = options_.zones != HigherZones::listed || options_.tolerance;
   Tiling tiles = cut(directions, direction_symmetries(state_, whole_cells), tile_width(options_));
   if (options_.tolerance) {  // lists cost too much to compare them
     if (widths > 2.5) tiling_ = std::move(tiles);

@@ -25,28 +25,37 @@ bool along_a_zone(const State& state) {
   }
 }
 
-// With a tolerance they do where they can: lists of their beams do not converge to it. A tilt
-// brings the rings of higher-order zones nearer, which the mean leaves out.
-bool mean_zones(const State& state, const EngineOptions& options,
-                const std::vector<Vec2>& incidence) {
-  if (options.mean_zones && options.zero_order_only)
-    throw Error(ErrorKind::study,
-                "engine.mean_zones: true lets higher-order zones act, engine.zero_order_only: true "
-                "leaves them out; give one of them");
-  if (options.mean_zones || options.zero_order_only || !options.tolerance)
-    return options.mean_zones;
+// With a tolerance they act in the mean where they can: lists of their beams do not converge to it.
+// A tilt brings the rings of higher-order zones nearer, which the mean leaves out.
+HigherZones higher_zones(const State& state, const EngineOptions& options,
+                         const std::vector<Vec2>& incidence) {
+  if (options.zones != HigherZones::listed && options.zero_order_only)
+    throw Error(ErrorKind::study, "engine.zones: " + choice_name(options.zones) +
+                                      " lets higher-order zones act, engine.zero_order_only: true "
+                                      "leaves them out; give one of them");
+  if (options.zones != HigherZones::listed || options.zero_order_only || !options.tolerance)
+    return options.zones;
   constexpr double most_tilt = 0.02;  // rad
   const bool small = std::all_of(incidence.begin(), incidence.end(), [&](const Vec2& direction) {
     return (state.beam_tilt + direction).norm() <= most_tilt;
   });
   const bool normal_is_z = (state.surface_normal - Vec3::UnitZ()).norm() < 1e-9;
-  return small && normal_is_z && along_a_zone(state);
+  return small && normal_is_z && along_a_zone(state) ? HigherZones::mean : HigherZones::listed;
+}
+
+// Whether the beams are those of the zero-order zone.
+bool zero_order_beams(const State& state, const EngineOptions& options,
+                      const std::vector<Vec2>& incidence) {
+  return options.zero_order_only ||
+         (engine_kind(state, options) == EngineKind::bloch &&
+          higher_zones(state, options, incidence) != HigherZones::listed);
 }
 
 BlochOptions bloch_options(const State& state, const EngineOptions& options,
                            const std::vector<Vec2>& incidence) {
   BlochOptions bloch;
-  bloch.mean_zones = mean_zones(state, options, incidence);
+  bloch.zones = higher_zones(state, options, incidence);
+  bloch.slice_A = options.slice_A;
   bloch.potential = options.potential();
   bloch.refraction = options.refraction;
   return bloch;
@@ -76,11 +85,13 @@ BeamList converged_list(const State& state, const EngineOptions& options,
   tilted.beam_tilt += ends[0];
   ConvergenceOptions wanted;
   wanted.tolerance = *options.tolerance;
-  wanted.zero_order_only = options.zero_order_only || mean_zones(state, options, incidence);
+  wanted.zero_order_only = zero_order_beams(state, options, incidence);
   wanted.incidence.clear();
   for (const Vec2& direction : ends) wanted.incidence.push_back(direction - ends[0]);
-  const ConvergedBeams found =
-      converged_beams(tilted, bloch_options(state, options, incidence), wanted);
+  // which beams matter, the mean shows as well as slices, and far faster
+  BlochOptions engine = bloch_options(state, options, incidence);
+  if (engine.zones == HigherZones::sliced) engine.zones = HigherZones::mean;
+  const ConvergedBeams found = converged_beams(tilted, engine, wanted);
   char text[200];
   if (!found.converged) {
     std::snprintf(text, sizeof text,
@@ -114,7 +125,7 @@ Beams weak_beams(const State& state, const EngineOptions& options, const std::ve
   BeamSelection selection;
   selection.g_max = *options.weak_g_max_invA;
   selection.sg_max = 1e3;  // far from the Ewald sphere, too
-  selection.zero_order_only = options.zero_order_only || mean_zones(state, options, incidence);
+  selection.zero_order_only = zero_order_beams(state, options, incidence);
   const Beams candidates = select_beams(state, options.potential(), selection);
   SplitLimits limits;
   const Beams weak = split_beams(state, options.potential(), candidates, limits, incidence).weak;
@@ -141,8 +152,7 @@ BeamList beam_list(const State& state, const EngineOptions& options,
   BeamSelection selection;
   selection.g_max = options.g_max_invA;
   selection.sg_max = options.sg_max_invA;
-  selection.zero_order_only = options.zero_order_only ||
-                              (kind == EngineKind::bloch && mean_zones(state, options, incidence));
+  selection.zero_order_only = zero_order_beams(state, options, incidence);
   BeamList list{select_beams(state, options.potential(), selection, incidence).hkl, ""};
   if (kind == EngineKind::kinematical) return list;
   // Far from a zone axis the strongest reflections are soon beyond sg_max, and count still.
@@ -171,9 +181,10 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                             const EngineOptions& options, const BeamList& list,
                             const std::vector<Vec2>& incidence) {
   const EngineKind kind = engine_kind(state, options);
-  if (options.mean_zones && kind != EngineKind::bloch)
-    throw Error(ErrorKind::study,
-                "engine.mean_zones: is of the engine bloch; the engine is " + choice_name(kind));
+  if (options.zones != HigherZones::listed && kind != EngineKind::bloch)
+    throw Error(ErrorKind::study, "engine.zones: " + choice_name(options.zones) +
+                                      " is of the engine bloch; the engine is " +
+                                      choice_name(kind));
   // the wanted beams alone, or after the list; the incident one is always there
   std::vector<Hkl> all = kind == EngineKind::bloch ? list.hkl : std::vector<Hkl>{};
   std::vector<int> index;
@@ -199,19 +210,21 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
     return {Kinematical(state, beams_from_hkl(state, all), kinematical), index, ""};
   }
   BlochOptions bloch = bloch_options(state, options, incidence);
-  if (bloch.mean_zones) {
+  if (bloch.zones != HigherZones::listed) {
     const Beams beams = beams_from_hkl(state, wanted);
     for (std::size_t i = 0; i < wanted.size(); ++i)
       if (const Hkl& g = wanted[i]; std::abs(beams.g[i].z()) > 1e-6)
         throw Error(ErrorKind::study,
                     "beam [" + std::to_string(g.h) + ", " + std::to_string(g.k) + ", " +
                         std::to_string(g.l) +
-                        "] is of a higher-order zone; these act in the mean only with "
-                        "engine.mean_zones or a tolerance: give g_max_invA and sg_max_invA alone");
+                        "] is of a higher-order zone; these have no beams of their own with "
+                        "engine.zones: mean or sliced, or a tolerance: give g_max_invA and "
+                        "sg_max_invA alone");
   }
   if (options.weak_g_max_invA) bloch.weak_beams = weak_beams(state, options, all, incidence);
   std::string note = std::to_string(all.size()) + " beams" + list.note;
-  if (bloch.mean_zones) note += ", higher-order zones in the mean";
+  if (bloch.zones == HigherZones::mean) note += ", higher-order zones in the mean";
+  if (bloch.zones == HigherZones::sliced) note += ", higher-order zones by slices";
   if (bloch.weak_beams.size() > 0)
     note += ", " + std::to_string(bloch.weak_beams.size()) + " weak ones";
   return {Bloch(state, beams_from_hkl(state, all), bloch), index, note};
@@ -233,6 +246,8 @@ std::vector<Refinement> refinements(const State& state, const EngineOptions& opt
   if (kind == EngineKind::bloch && options.tolerance) return list;  // converged already
   refine("g_max_invA", &EngineOptions::g_max_invA, 1.25);
   if (kind == EngineKind::splitstep) refine("slice_A", &EngineOptions::slice_A, 0.125);
+  if (kind == EngineKind::bloch && options.zones == HigherZones::sliced)
+    refine("slice_A", &EngineOptions::slice_A, 0.5);
   if (kind == EngineKind::bloch) refine("sg_max_invA", &EngineOptions::sg_max_invA, 1.5);
   return list;
 }
@@ -241,7 +256,9 @@ std::string engine_summary(const State& state, const EngineOptions& options) {
   const EngineKind kind = engine_kind(state, options);
   std::string text = "engine: " + choice_name(kind) + ", " + choice_name(options.scattering) +
                      ", absorption " + choice_name(options.absorption);
-  if (options.mean_zones) text += ", higher-order zones in the mean";
+  if (options.zones == HigherZones::mean) text += ", higher-order zones in the mean";
+  if (options.zones == HigherZones::sliced)
+    text += ", higher-order zones by slices of " + number_text(options.slice_A) + " Å";
   if (kind == EngineKind::bloch && options.tolerance)
     return text + ", beams to a tolerance of " + number_text(*options.tolerance);
   text += ", |g| <= " + number_text(options.g_max_invA) + " 1/Å";

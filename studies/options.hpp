@@ -2,6 +2,7 @@
 #pragma once
 #include "core/options.hpp"
 #include "crystal/structure_factor.hpp"
+#include "sim/bloch.hpp"
 
 namespace pendel {
 
@@ -155,6 +156,12 @@ struct ScatteringOptions {
   }
 };
 
+inline Choices<HigherZones> choices(HigherZones) {
+  return {{"listed", HigherZones::listed},
+          {"mean", HigherZones::mean},
+          {"sliced", HigherZones::sliced}};
+}
+
 struct EngineOptions : ScatteringOptions {
   EngineKind kind = EngineKind::automatic;
   bool refraction = true;
@@ -162,7 +169,8 @@ struct EngineOptions : ScatteringOptions {
   double slice_A = 2;
   double sg_max_invA = 0.1;
   std::optional<double> weak_g_max_invA, tolerance;
-  bool zero_order_only = false, mean_zones = false;
+  bool zero_order_only = false;
+  HigherZones zones = HigherZones::listed;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -170,7 +178,8 @@ struct EngineOptions : ScatteringOptions {
     ScatteringOptions::describe(v);
     v("refraction", refraction, help("the mean inner potential lengthens the wavevector"));
     v("g_max_invA", g_max_invA, help("largest |g| of a beam in the calculation").range(0.2, 20));
-    v("slice_A", slice_A, help("splitstep: thickest slice").range(0.05, 20));
+    v("slice_A", slice_A,
+      help("splitstep, and bloch with zones: sliced: thickest slice").range(0.05, 20));
     v("sg_max_invA", sg_max_invA,
       help("bloch, kinematical: beams further from the Ewald sphere are left out").above(0));
     v("weak_g_max_invA", weak_g_max_invA,
@@ -181,9 +190,10 @@ struct EngineOptions : ScatteringOptions {
            "changes by more (fraction of the incident beam)")
           .range(1e-8, 0.1));
     v("zero_order_only", zero_order_only, help("no higher-order Laue zones"));
-    v("mean_zones", mean_zones,
-      help("bloch along a zone axis: beams of the zero-order zone only, on which the other zones "
-           "act in the mean over depth; so, too, with a tolerance, up to 20 mrad of tilt"));
+    v("zones", zones,
+      help("bloch: beams of higher-order zones are listed; or, along a zone axis, these act on the "
+           "beams of the zero-order zone: in the mean over depth (so, too, with a tolerance, up to "
+           "20 mrad of tilt), or exactly by slices of slice_A"));
   }
 };
 
