@@ -256,8 +256,9 @@ std::string engine_summary(const State& state, const EngineOptions& options) {
   const EngineKind kind = engine_kind(state, options);
   std::string text = "engine: " + choice_name(kind) + ", " + choice_name(options.scattering) +
                      ", absorption " + choice_name(options.absorption);
-  if (options.zones == HigherZones::mean) text += ", higher-order zones in the mean";
-  if (options.zones == HigherZones::sliced)
+  if (kind == EngineKind::bloch && options.zones == HigherZones::mean)
+    text += ", higher-order zones in the mean";
+  if (kind == EngineKind::bloch && options.zones == HigherZones::sliced)
     text += ", higher-order zones by slices of " + number_text(options.slice_A) + " Å";
   if (kind == EngineKind::bloch && options.tolerance)
     return text + ", beams to a tolerance of " + number_text(*options.tolerance);

@@ -80,11 +80,11 @@ BOOST_AUTO_TEST_CASE(inclined_surface) {
 
 namespace {
 
-struct HigherZones {
+struct BeamsOfHigherZones {
   State state = slab(oriented(lead_titanate(), {1, 0, 0}, {0, 1, 0}), 100);
   Beams beams;
 
-  HigherZones() {
+  BeamsOfHigherZones() {
     state.energy_keV = 60;  // brings the first-order zone near
     state.beam_tilt = {12e-3, -9e-3};
     state.surface_normal = Vec3(-0.2, 0.1, 1);
@@ -104,14 +104,14 @@ struct HigherZones {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(higher_order_zones) {
-  const HigherZones zones;
+  const BeamsOfHigherZones zones;
   check_with_and_without_absorption(zones.state, zones.beams);
 }
 
 // Every component of the strain acts: lengths, excitation errors, flux through an inclined surface;
 // with the volume and the occupancies the mean potential changes and refracts the beams.
 BOOST_AUTO_TEST_CASE(strain_and_occupancy_in_an_inclined_foil) {
-  HigherZones zones;
+  BeamsOfHigherZones zones;
   CrystalTangent strain, occupancy;
   strain.strain << 0.5, 0.2, -0.1, 0.1, -0.3, 0.4, 0.2, 0.3, 0.6;
   occupancy.occupancy = {-1, 0.5, 0.2, -0.7, 0.1};

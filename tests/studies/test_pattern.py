@@ -143,20 +143,26 @@ class Pattern(unittest.TestCase):
         self.assertLess(spots["intensity/data"][()][forbidden].max(), 1e-8)
 
     def test_scattering_matrix_is_unitary_and_holds_the_pattern(self):
-        result, _ = self.result("  scattering_matrix: true\n", "beam.semiangle_mrad=0")
-        matrix = (result["scattering_matrix/real/data"][0]
-                  + 1j * result["scattering_matrix/imaginary/data"][0])
-        np.testing.assert_allclose(matrix @ matrix.conj().T, np.eye(len(matrix)), atol=1e-10)
-        hkl = [tuple(row) for row in result["scattering_matrix/hkl/data"][()]]
-        column = matrix[:, hkl.index((0, 0, 0))]
-        for row, intensity in zip(result["hkl/data"][()], result["intensity/data"][0]):
-            self.assertAlmostEqual(abs(column[hkl.index(tuple(row))])**2, intensity, places=10)
+        for number, engine in enumerate([[], ["engine.zones=sliced"]]):
+            result, _ = self.result("  scattering_matrix: true\n", "beam.semiangle_mrad=0", *engine,
+                                    name=f"out{number}.h5")
+            matrix = (result["scattering_matrix/real/data"][0]
+                      + 1j * result["scattering_matrix/imaginary/data"][0])
+            np.testing.assert_allclose(matrix @ matrix.conj().T, np.eye(len(matrix)), atol=1e-10)
+            hkl = [tuple(row) for row in result["scattering_matrix/hkl/data"][()]]
+            column = matrix[:, hkl.index((0, 0, 0))]
+            for row, intensity in zip(result["hkl/data"][()], result["intensity/data"][0]):
+                self.assertAlmostEqual(abs(column[hkl.index(tuple(row))])**2, intensity, places=10)
 
     def test_certificate_is_kept_and_printed(self):
         result, text = self.result("", "pattern.certificate_tilts=1")
         self.assertIn("g_max_invA 1.2 -> 1.5 would change", text)
         kept = result["metadatabundle/certificate"]
         self.assertGreater(kept["largest_change_1"][()], 1e-4)
+        result, text = self.result("", "pattern.certificate_tilts=1", "engine.zones=sliced",
+                                   "engine.slice_A=1", name="sliced.h5")
+        self.assertIn("higher-order zones by slices of 1 Å", text)
+        self.assertRegex(text, "slice_A 1 -> 0.5 would change an intensity by [0-9.]+e-0[3-6]")
 
     def test_killed_series_goes_on(self):
         extra = "  tilt_grid: {half_width_mrad: 10, points: 66}\n"
@@ -190,6 +196,9 @@ class Pattern(unittest.TestCase):
                 ("  beams: []\n", [], r"study.yaml:\d+:\d+: .*beams: is empty"),
                 ("  beams: [[1, 1, 1], [1, 1, 1]]\n", [], "beams.0: is given twice"),
                 ("  scattering_matrix: true\n", ["engine.kind=splitstep"], "scattering_matrix.*bloch"),
+                ("", ["engine.kind=splitstep", "engine.zones=sliced"], "zones: sliced.*engine bloch"),
+                ("", ["engine.zones=sliced", "engine.weak_g_max_invA=2"], "slices.*weak beams"),
+                ("", ["engine.zones=mean", "engine.zero_order_only=true"], "zones: mean.*one of them"),
                 ("", ["engine.tolerance=1.0e-8"], "tolerance: with .* beams")]:
             (self.folder / "study.yaml").write_text(STUDY + extra)
             arguments = [part for s in settings for part in ("--set", s)]
