@@ -108,11 +108,11 @@ class Bloch {
   LayerPart layer_part_derivative(const State& state, int crystal,
                                   const StateTangent& tangent) const;
   /// A crystal in slices: the different constant potentials, and which of them cross a cell.
-  struct Cell {
+  struct SlicedCell {
     std::vector<VectorXcd> potentials;
     std::vector<int> sequence;
   };
-  Cell cell(int crystal, const VectorXcd& U) const;
+  SlicedCell sliced_cell(int crystal, const VectorXcd& U) const;
   void exit_waves_by_slices(const State& state, const std::vector<Vec2>& incidence,
                             const std::vector<StateTangent>& tangents, ExitWaves& waves) const;
   std::vector<MatrixXcd> scattering_matrices_by_slices(

@@ -255,12 +255,12 @@ SeriesReport Bloch::thickness_series(const State& state, const std::vector<Vec2>
     if (!absorbing) return {U, {}};
     return {0.5 * (U + U.adjoint()), complex(0, -0.5) * (U - U.adjoint())};
   };
-  std::vector<Cell> cells(state.crystals.size());
+  std::vector<SlicedCell> cells(state.crystals.size());
   for (int c : used) {
     if (slices_) {
       potential[c] = potential_.coefficients(state, c);
       crystals[c].U_0 = potential[c].refraction_U_0;
-      cells[c] = cell(c, potential[c].U);
+      cells[c] = sliced_cell(c, potential[c].U);
       crystals[c].sequence = cells[c].sequence;
       // What all slices have in common, a sum with weights that no symmetry knows has, too.
       VectorXcd sum = VectorXcd::Zero(cells[c].potentials[0].size());

@@ -88,8 +88,8 @@ CellCouplings couplings(const Eigen::MatrixXi& pair, const std::vector<VectorXcd
 
 }  // namespace
 
-Bloch::Cell Bloch::cell(int crystal, const VectorXcd& U) const {
-  Cell result;
+Bloch::SlicedCell Bloch::sliced_cell(int crystal, const VectorXcd& U) const {
+  SlicedCell result;
   const double same = 1e-14 * U.cwiseAbs().maxCoeff();
   for (VectorXcd& potential : slices_->potentials(crystal, U)) {
     // mirrors and translations along the beam make slices equal
@@ -119,7 +119,7 @@ void Bloch::exit_waves_by_slices(const State& state, const std::vector<Vec2>& in
     const double thickness = state.layers[l].thickness;
     const ZoneSlices::Cut cut = slices_->cut(state, c, thickness);
     const OpticalPotential::Coefficients potential = potential_.coefficients(state, c);
-    const Cell constant = cell(c, potential.U);
+    const SlicedCell constant = sliced_cell(c, potential.U);
     CellCouplings cell_couplings =
         couplings(pairs_[c].strong, constant.potentials, constant.sequence);
 
@@ -178,7 +178,7 @@ std::vector<MatrixXcd> Bloch::scattering_matrices_by_slices(
   const int c = state.layers.at(layer).crystal;
   const Index n = Index(beams_.size());
   const OpticalPotential::Coefficients potential = potential_.coefficients(state, c);
-  const Cell constant = cell(c, potential.U);
+  const SlicedCell constant = sliced_cell(c, potential.U);
   const CellCouplings cell_couplings =
       couplings(pairs_[c].strong, constant.potentials, constant.sequence);
   const IncidentWave wave = incident_wave(state, tilt, potential.refraction_U_0);
