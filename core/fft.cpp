@@ -20,7 +20,12 @@ struct Fftw<double> {
   using Number = fftw_complex;
   static constexpr auto plan_1d = fftw_plan_dft_1d;
   static constexpr auto plan_2d = fftw_plan_dft_2d;
+  static constexpr auto plan_columns = fftw_plan_many_dft;
+  static constexpr auto plan_from_real = fftw_plan_many_dft_r2c;
+  static constexpr auto plan_to_real = fftw_plan_many_dft_c2r;
   static constexpr auto execute = fftw_execute_dft;
+  static constexpr auto execute_from_real = fftw_execute_dft_r2c;
+  static constexpr auto execute_to_real = fftw_execute_dft_c2r;
   static constexpr auto destroy = fftw_destroy_plan;
 };
 template <>
@@ -29,7 +34,12 @@ struct Fftw<float> {
   using Number = fftwf_complex;
   static constexpr auto plan_1d = fftwf_plan_dft_1d;
   static constexpr auto plan_2d = fftwf_plan_dft_2d;
+  static constexpr auto plan_columns = fftwf_plan_many_dft;
+  static constexpr auto plan_from_real = fftwf_plan_many_dft_r2c;
+  static constexpr auto plan_to_real = fftwf_plan_many_dft_c2r;
   static constexpr auto execute = fftwf_execute_dft;
+  static constexpr auto execute_from_real = fftwf_execute_dft_r2c;
+  static constexpr auto execute_to_real = fftwf_execute_dft_c2r;
   static constexpr auto destroy = fftwf_destroy_plan;
 };
 
@@ -141,34 +151,48 @@ template class Fft1<double>;
 template class BasicFft2<float>;
 template class BasicFft2<double>;
 
-struct RealFft2::Plans {
-  fftw_plan columns = nullptr, rows = nullptr;
-  ~Plans() {
-    std::lock_guard<std::mutex> lock(planner);
-    fftw_destroy_plan(columns);
-    fftw_destroy_plan(rows);
-  }
+template <class Real>
+struct BasicRealFft2<Real>::Plans {
+  Pair<Real> columns, rows;
 };
 
-RealFft2::RealFft2(int n1, int n2, int columns) : plans_(new Plans) {
+template <class Real>
+BasicRealFft2<Real>::BasicRealFft2(int n1, int n2, int columns) : plans_(new Plans) {
   const int half = n2 / 2 + 1;
-  FftArray work(std::size_t(n1) * half);
-  std::vector<double, FftAllocator<double>> real(std::size_t(n1) * n2);
+  FftVector<Real> work(std::size_t(n1) * half);
+  std::vector<Real, FftAllocator<Real>> real(std::size_t(n1) * n2);
   std::lock_guard<std::mutex> lock(planner);
-  plans_->columns =
-      fftw_plan_many_dft(1, &n1, columns, raw(work.data()), nullptr, half, 1, raw(work.data()),
-                         nullptr, half, 1, FFTW_BACKWARD, FFTW_ESTIMATE);
-  plans_->rows = fftw_plan_many_dft_c2r(1, &n2, n1, raw(work.data()), nullptr, 1, half, real.data(),
-                                        nullptr, 1, n2, FFTW_ESTIMATE);
+  const auto data = raw(work.data());
+  for (const bool forward : {true, false})
+    (forward ? plans_->columns.forward : plans_->columns.backward) =
+        Fftw<Real>::plan_columns(1, &n1, columns, data, nullptr, half, 1, data, nullptr, half, 1,
+                                 forward ? FFTW_FORWARD : FFTW_BACKWARD, FFTW_ESTIMATE);
+  plans_->rows.forward = Fftw<Real>::plan_from_real(1, &n2, n1, real.data(), nullptr, 1, n2, data,
+                                                    nullptr, 1, half, FFTW_ESTIMATE);
+  plans_->rows.backward = Fftw<Real>::plan_to_real(1, &n2, n1, data, nullptr, 1, half, real.data(),
+                                                   nullptr, 1, n2, FFTW_ESTIMATE);
 }
 
-RealFft2::~RealFft2() = default;
-RealFft2::RealFft2(RealFft2&&) noexcept = default;
-RealFft2& RealFft2::operator=(RealFft2&&) noexcept = default;
+template <class Real>
+BasicRealFft2<Real>::~BasicRealFft2() = default;
+template <class Real>
+BasicRealFft2<Real>::BasicRealFft2(BasicRealFft2&&) noexcept = default;
+template <class Real>
+BasicRealFft2<Real>& BasicRealFft2<Real>::operator=(BasicRealFft2&&) noexcept = default;
 
-void RealFft2::backward(complex* coefficients, double* x) const {
-  fftw_execute_dft(plans_->columns, raw(coefficients), raw(coefficients));
-  fftw_execute_dft_c2r(plans_->rows, raw(coefficients), x);
+template <class Real>
+void BasicRealFft2<Real>::forward(const Real* x, Number* coefficients) const {
+  // transforms of rows, one to one dimension, leave their input as it is
+  Fftw<Real>::execute_from_real(plans_->rows.forward, const_cast<Real*>(x), raw(coefficients));
+  Fftw<Real>::execute(plans_->columns.forward, raw(coefficients), raw(coefficients));
 }
+template <class Real>
+void BasicRealFft2<Real>::backward(Number* coefficients, Real* x) const {
+  Fftw<Real>::execute(plans_->columns.backward, raw(coefficients), raw(coefficients));
+  Fftw<Real>::execute_to_real(plans_->rows.backward, raw(coefficients), x);
+}
+
+template class BasicRealFft2<float>;
+template class BasicRealFft2<double>;
 
 }  // namespace pendel

@@ -77,22 +77,29 @@ class BasicFft2 {
 };
 using Fft2 = BasicFft2<double>;
 
-/// Real fields from half their plane waves.
-class RealFft2 {
+/// Real fields and half their plane waves.
+template <class Real>
+class BasicRealFft2 {
  public:
-  /// For real (n1, n2) arrays whose coefficients vanish from column `columns` of n2/2 + 1 on.
-  RealFft2(int n1, int n2, int columns);
-  ~RealFft2();
-  RealFft2(RealFft2&&) noexcept;
-  RealFft2& operator=(RealFft2&&) noexcept;
+  using Number = std::complex<Real>;
+  /// For real (n1, n2) arrays of whose (n1, n2/2 + 1) coefficients of columns k2 >= 0 only the
+  /// first `columns` matter; backward, the others are taken as 0 and must be.
+  BasicRealFft2(int n1, int n2, int columns);
+  ~BasicRealFft2();
+  BasicRealFft2(BasicRealFft2&&) noexcept;
+  BasicRealFft2& operator=(BasicRealFft2&&) noexcept;
 
-  /// x_j = Σ_k X_k exp(+2πi k j/n), X_-k = conj X_k, from the (n1, n2/2 + 1) coefficients of
-  /// columns k2 >= 0, which are overwritten. x may lie where malloc puts it.
-  void backward(complex* coefficients, double* x) const;
+  /// X_k = Σ_j x_j exp(−2πi k j/n), of which those beyond `columns` are no result. x, which is left
+  /// as it is, may lie where malloc puts it.
+  void forward(const Real* x, Number* coefficients) const;
+  /// x_j = Σ_k X_k exp(+2πi k j/n), X_-k = conj X_k; the coefficients are overwritten. x may lie
+  /// where malloc puts it.
+  void backward(Number* coefficients, Real* x) const;
 
  private:
   struct Plans;
   std::unique_ptr<Plans> plans_;
 };
+using RealFft2 = BasicRealFft2<double>;
 
 }  // namespace pendel

@@ -10,6 +10,7 @@
 
 #include "studies/calibrate.hpp"
 #include "studies/classify.hpp"
+#include "studies/disks.hpp"
 #include "studies/fit.hpp"
 #include "studies/flow.hpp"
 #include "studies/images.hpp"
@@ -21,11 +22,11 @@
 namespace pendel {
 
 using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy,
-                              CalibrateStudy, ClassifyStudy, StrainStudy, FlowStudy>;
+                              CalibrateStudy, DisksStudy, ClassifyStudy, StrainStudy, FlowStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{},   StemStudy{},     FitStudy{},    PlanStudy{}, ImagesStudy{},
-          CalibrateStudy{}, ClassifyStudy{}, StrainStudy{}, FlowStudy{}};
+  return {PatternStudy{},   StemStudy{},  FitStudy{},      PlanStudy{},   ImagesStudy{},
+          CalibrateStudy{}, DisksStudy{}, ClassifyStudy{}, StrainStudy{}, FlowStudy{}};
 }
 
 }  // namespace pendel

@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import sys
 
-from . import (calibrate, classify, detector, disks, flow, images, maps, pattern, plan, profiles,
+from . import (bragg, calibrate, classify, detector, disks, flow, images, maps, pattern, plan, profiles,
                result, rings, stem, strain)
 
 
@@ -90,6 +90,11 @@ def flow_figures(found):
         yield name + "_histogram", flow.histogram_figure(ring)
 
 
+def disks_figures(found):
+    yield "maps", bragg.maps_figure(found)
+    yield "disks", bragg.peaks_figure(found)
+
+
 def plan_figures(found):
     yield "errors", plan.errors_figure(found)
     yield "separation", plan.separation_figure(found)
@@ -112,6 +117,8 @@ def main(argv=None):
             figures = fit_figures(found, arguments.position)
         elif isinstance(found, result.StemResult):
             figures = stem_figures(found, arguments.position)
+        elif isinstance(found, result.DisksResult):
+            figures = disks_figures(found)
         elif isinstance(found, result.ImagesResult):
             figures = images_figures(found)
         elif isinstance(found, result.CalibrationResult):

@@ -237,6 +237,14 @@ class FlowResult:
 
 
 @dataclasses.dataclass
+class DisksResult:
+    number: Array  # (row, column)
+    counts: Array
+    map: Array  # (q_row, q_column)
+    template: Array
+
+
+@dataclasses.dataclass
 class PlanResult:
     errors: dict  # parameter -> Array (thickness, tilt, state, dose, set of disks)
     separation: typing.Optional[Array]  # likewise
@@ -367,6 +375,11 @@ def read_flow(root):
     return FlowResult(rings)
 
 
+def read_disks(root):
+    arrays = required(root, ["number_of_disks", "disk_counts", "disk_map", "template"])
+    return DisksResult(*arrays.values())
+
+
 def read(path):
     """What a study has made: a FitResult, a StrainResult and so on.
 
@@ -383,6 +396,8 @@ def read(path):
             raise NotAResult(f"{path}: no EMD 1.0 root group /pendel (the file holds: {found}); "
                              "a result of `pendel run` has one")
         try:
+            if "number_of_disks" in root:
+                return read_disks(root)
             if "parameters" in root:
                 return read_fit(root)
             if "intensity" in root:
@@ -405,5 +420,5 @@ def read(path):
             raise NotAResult(f"{path}: {error}") from error
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
-                         "(virtual_images), `images` (patterns), `calibrate` (origin), `classify` "
-                         "(class), `flow` (ring1) and `plan` (errors)")
+                         "(virtual_images), `images` (patterns), `calibrate` (origin), `disks` "
+                         "(number_of_disks), `classify` (class), `flow` (ring1) and `plan` (errors)")
