@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(converges_with_the_fourth_power_of_the_slice) {
       if (slices == 16) {
         BOOST_TEST(error < 1e-6);
         BOOST_TEST(error < before / 11.3);  // order 3.5 and more; averaged slices: 2
-        BOOST_TEST(error > before / 40);  // so the difference is the slices'
+        BOOST_TEST(error > before / 40);    // so the difference is the slices'
       }
       before = error;
     }
