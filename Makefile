@@ -6,8 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
-# Test programs use two threads each.
-TEST_JOBS ?= $(shell [ $$(nproc) -ge 4 ] && echo 2 || echo 1)
+# Some test programs use two threads, most wait or use one.
+TEST_JOBS ?= $(shell [ $$(nproc) -ge 2 ] && echo 2 || echo 1)
 # The system's Python has apt's h5py and matplotlib; another one may come first in PATH.
 export PENDEL_PYTHON ?= /usr/bin/python3
 DEMO := build/demo
