@@ -1,0 +1,66 @@
+// What the patterns of a scan say of phase and orientation, position by position.
+//
+// The lab frame of a map is the scan's: x along its columns, y along its rows, z along the beam.
+// Files for other programs (acom/ang.hpp, acom/ctf.hpp) have y up and z to the source.
+#pragma once
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "crystal/crystal.hpp"
+
+namespace pendel {
+
+/// A phase that a map may show. Of a map read from a file the crystal is a cell without sites.
+struct MapPhase {
+  std::string name;
+  Crystal crystal;
+  std::string point_group;  ///< Hermann-Mauguin symbol, "m-3m"
+};
+
+/// One reading of a pattern.
+struct OrientationSolution {
+  static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+
+  int phase = 0;  ///< index of OrientationMap::phases
+  Mat3 R_lab_crystal = Mat3::Identity();
+  double score = not_known;  ///< 0 to 1: how well the templates' pattern is that of the peaks
+  int peaks_used = 0;        ///< that lie where the crystal has reflections
+  double residual_invA = not_known;  ///< root mean square distance of these
+  double error_deg = not_known;      ///< standard error: root of the sum over three axes
+  double thickness_A = not_known;    ///< where the library has thicknesses
+};
+
+/// What a reader of a map must know of a position; a sum of these.
+enum OrientationFlag : unsigned {
+  turned_180 = 1,       ///< turned by 180° about the beam, the crystal fits (nearly) as well
+  ambiguous = 2,        ///< another orientation of the phase fits (nearly) as well
+  phase_uncertain = 4,  ///< another phase fits (nearly) as well
+  few_peaks = 8,        ///< hardly more peaks than it takes to fit an orientation to
+  many_left = 16,       ///< most of the intensity is where this crystal has no reflections
+  by_neighbours = 32,   ///< not the best solution, but the one that continues the neighbours'
+};
+
+struct MapPosition {
+  /// The best first; empty: not indexed.
+  std::vector<OrientationSolution> solutions;
+  int peaks = 0;  ///< that were measured, the undiffracted beam left out
+  /// 1 − (score of the next distinct orientation of the phase, or of the next phase)/score: 0 says
+  /// that they fit as well.
+  double reliability = OrientationSolution::not_known;
+  double phase_reliability = OrientationSolution::not_known;
+  unsigned flags = 0;  ///< of OrientationFlag
+
+  bool indexed() const { return !solutions.empty(); }
+};
+
+struct OrientationMap {
+  std::size_t rows = 0, columns = 0;
+  double step_A = OrientationSolution::not_known;  ///< between positions
+  std::vector<MapPhase> phases;
+  std::vector<MapPosition> at;  ///< row * columns + column
+
+  std::size_t positions() const { return rows * columns; }
+};
+
+}  // namespace pendel
