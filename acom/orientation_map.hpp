@@ -16,6 +16,9 @@ struct MapPhase {
   std::string name;
   Crystal crystal;
   std::string point_group;  ///< Hermann-Mauguin symbol, "m-3m"
+  /// Point operations in the crystal's Cartesian frame: orientations that the proper ones among
+  /// them turn into each other count as the same (PhaseLibrary::symmetry, or the point group's).
+  std::vector<Mat3> symmetry;
 };
 
 /// One reading of a pattern.
