@@ -1,31 +1,11 @@
 #include "acom/library.hpp"
 
-#include <Eigen/LU>
 #include <algorithm>
 
 #include "core/parallel.hpp"
-#include "crystal/symmetry.hpp"
+#include "crystal/point_group.hpp"
 
 namespace pendel {
-
-namespace {
-
-/// Point operations of the crystal's atoms, and their negatives: patterns of single scattering
-/// have Friedel's symmetry.
-std::vector<Mat3> laue_operations(const Crystal& crystal) {
-  const Mat3 L = (Mat3::Identity() + crystal.strain) * crystal.cell.orthogonalization();
-  std::vector<Mat3> result;
-  for (const SymmetryOperation& operation : symmetry_operations(crystal))
-    for (const double sign : {1.0, -1.0}) {
-      const Mat3 R = sign * (L * operation.W.cast<double>() * L.inverse());
-      if (std::none_of(result.begin(), result.end(),
-                       [&](const Mat3& known) { return (known - R).norm() < 1e-3; }))
-        result.push_back(R);
-    }
-  return result;
-}
-
-}  // namespace
 
 PhaseLibrary kinematical_library(const std::string& name, const Crystal& crystal, double energy_keV,
                                  const SpotOptions& options, const std::vector<Mat3>& orientations,
@@ -35,7 +15,7 @@ PhaseLibrary kinematical_library(const std::string& name, const Crystal& crystal
   library.crystal = crystal;
   library.energy_keV = energy_keV;
   library.g_max = options.g_max;
-  library.symmetry = laue_operations(crystal);
+  library.symmetry = laue_group(point_group(crystal)).operations;  // Friedel
   library.templates.resize(orientations.size());
   const SpotPatterns patterns(crystal, energy_keV, options);
   parallel_for(long(orientations.size()), [&](long i, int) {
