@@ -27,20 +27,20 @@ struct OrientationSolution {
 
   int phase = 0;  ///< index of OrientationMap::phases
   Mat3 R_lab_crystal = Mat3::Identity();
-  double score = not_known;  ///< 0 to 1: how well the templates' pattern is that of the peaks
-  int peaks_used = 0;        ///< that lie where the crystal has reflections
-  double residual_invA = not_known;  ///< root mean square distance of these
+  double score = not_known;          ///< likeness of the peaks and the template, 0 to 1
+  int peaks_used = 0;                ///< that lie where the template has spots
+  double residual_invA = not_known;  ///< root mean square distance of these from the spots
   double error_deg = not_known;      ///< standard error: root of the sum over three axes
   double thickness_A = not_known;    ///< where the library has thicknesses
 };
 
-/// What a reader of a map must know of a position; a sum of these.
+/// What is to be known of a position besides; a sum of these.
 enum OrientationFlag : unsigned {
-  turned_180 = 1,       ///< turned by 180° about the beam, the crystal fits (nearly) as well
-  ambiguous = 2,        ///< another orientation of the phase fits (nearly) as well
-  phase_uncertain = 4,  ///< another phase fits (nearly) as well
-  few_peaks = 8,        ///< hardly more peaks than it takes to fit an orientation to
-  many_left = 16,       ///< most of the intensity is where this crystal has no reflections
+  turned_180 = 1,       ///< turned by 180° about the beam the crystal fits as well
+  ambiguous = 2,        ///< another orientation of the phase fits as well
+  phase_uncertain = 4,  ///< another phase fits about as well
+  few_peaks = 8,        ///< not indexed: fewer peaks than it takes
+  unexplained = 16,     ///< not indexed: no template is like the peaks
   by_neighbours = 32,   ///< not the best solution, but the one that continues the neighbours'
 };
 
@@ -48,11 +48,12 @@ struct MapPosition {
   /// The best first; empty: not indexed.
   std::vector<OrientationSolution> solutions;
   int peaks = 0;  ///< that were measured, the undiffracted beam left out
-  /// 1 − (score of the next distinct orientation of the phase, or of the next phase)/score: 0 says
-  /// that they fit as well.
+  /// The best score less that of the next distinct orientation (of any phase), and less that of the
+  /// next phase: 0 says that they fit as well, 1 that there is no other.
   double reliability = OrientationSolution::not_known;
   double phase_reliability = OrientationSolution::not_known;
-  unsigned flags = 0;  ///< of OrientationFlag
+  std::vector<double> phase_probability;  ///< of each phase; empty: not known
+  unsigned flags = 0;                     ///< of OrientationFlag
 
   bool indexed() const { return !solutions.empty(); }
 };
