@@ -48,8 +48,8 @@ struct MapPosition {
   /// The best first; empty: not indexed.
   std::vector<OrientationSolution> solutions;
   int peaks = 0;  ///< that were measured, the undiffracted beam left out
-  /// The best score less that of the next distinct orientation (of any phase), and less that of the
-  /// next phase: 0 says that they fit as well, 1 that there is no other.
+  /// 1 − (score of the next distinct orientation of the phase, of the next phase)/score: 0 says
+  /// that they fit as well, 1 that there is no other.
   double reliability = OrientationSolution::not_known;
   double phase_reliability = OrientationSolution::not_known;
   std::vector<double> phase_probability;  ///< of each phase; empty: not known
