@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "core/electron.hpp"
 #include "core/error.hpp"
 #include "crystal/rotation.hpp"
 #include "crystal/symmetry.hpp"
@@ -13,8 +14,6 @@
 namespace pendel {
 
 namespace {
-
-constexpr double pi = 3.14159265358979323846;
 
 /// Symbol, and generators: order (negative: with inversion) and axis; t is [111] of a cube.
 const std::vector<std::pair<std::string, std::string>> standard_groups = {
@@ -56,7 +55,7 @@ std::vector<Mat3> parsed_generators(const std::string& text) {
   char axis;
   while (words >> order >> axis)
     generators.push_back((order < 0 ? -1 : 1) *
-                         rotation_about(axes.at(axis), 2 * pi / std::abs(order)));
+                         rotation_about(axes.at(axis), 2 * electron::pi / std::abs(order)));
   return generators;
 }
 
@@ -130,6 +129,8 @@ PointGroup laue_group(const PointGroup& group) {
     if (!contains(operations, -R)) operations.push_back(-R);
   return named(std::move(operations));
 }
+
+bool contains(const PointGroup& group, const Mat3& R) { return contains(group.operations, R); }
 
 PointGroup rotation_group(const PointGroup& group) {
   std::vector<Mat3> rotations;

@@ -31,4 +31,7 @@ PointGroup laue_group(const PointGroup& group);
 /// group ("422" of "4/mmm"), by which orientation files name symmetries.
 PointGroup rotation_group(const PointGroup& group);
 
+/// Whether R is one of its operations, to 1e-3.
+bool contains(const PointGroup& group, const Mat3& R);
+
 }  // namespace pendel

@@ -4,11 +4,13 @@
 #include <Eigen/LU>
 #include <cmath>
 
+#include "core/electron.hpp"
+
 namespace pendel {
 
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
+using electron::pi;
 
 Mat3 map_frame() { return Vec3(1, -1, -1).asDiagonal(); }
 

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <random>
 
+#include "core/electron.hpp"
 #include "crystal/orientation.hpp"
 #include "crystal/point_group.hpp"
 #include "reference.hpp"
@@ -13,7 +14,7 @@ using namespace pendel;
 
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
+using electron::pi;
 
 Mat3 random_rotation(std::mt19937& random) {
   std::normal_distribution<double> normal;
