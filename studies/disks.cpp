@@ -8,6 +8,7 @@
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "scan/bragg_file.hpp"
+#include "scan/lattice_prior.hpp"
 #include "scan/template_from_scan.hpp"
 #include "studies/interrupt.hpp"
 
@@ -69,6 +70,41 @@ DiskTemplate template_of(const DiskTemplateOptions& options, const DataCube& cub
   for (const DarkRingOptions& ring : options.dark_rings)
     bullseye.dark_rings.push_back(ring.radii_px);
   return bullseye_template(bullseye);
+}
+
+double counts_of(const float* pattern, std::size_t pixels, const std::vector<std::uint8_t>& valid) {
+  double sum = 0;
+  for (std::size_t i = 0; i < pixels; ++i)
+    if (valid.empty() || valid[i]) sum += double(pattern[i]);
+  return sum;
+}
+
+/// Counts of the diffracted disks over all counts outside the undiffracted one, per position: 0 of
+/// amorphous matter. That disk is where the strongest one mostly is, within `radius`.
+Array crystallinity(const BraggPeaks& peaks, const std::vector<double>& counted, double radius) {
+  Array result({peaks.rows, peaks.columns});
+  std::vector<double> x, y;
+  for (const auto& at : peaks.at) {
+    if (at.empty()) continue;
+    const auto strongest = std::max_element(
+        at.begin(), at.end(),
+        [](const BraggPeak& a, const BraggPeak& b) { return a.intensity < b.intensity; });
+    x.push_back(strongest->position.x());
+    y.push_back(strongest->position.y());
+  }
+  std::fill(result.values.begin(), result.values.end(), not_recorded);
+  if (x.empty()) return result;
+  std::nth_element(x.begin(), x.begin() + long(x.size() / 2), x.end());
+  std::nth_element(y.begin(), y.begin() + long(y.size() / 2), y.end());
+  const Vec2 centre(x[x.size() / 2], y[y.size() / 2]);
+  for (std::size_t i = 0; i < peaks.positions(); ++i) {
+    double direct = 0, diffracted = 0;
+    for (const BraggPeak& peak : peaks.at[i])
+      ((peak.position - centre).norm() < radius ? direct : diffracted) += peak.intensity;
+    // NaN: no pattern, or no direct beam by which to know the rest
+    if (direct > 0) result.values[i] = diffracted / (counted[i] - direct);
+  }
+  return result;
 }
 
 /// Counts at the places of all peaks, each shared among the four pixels around it.
@@ -137,6 +173,9 @@ void DisksStudy::run(RunContext& context) const {
   peaks.q_columns = cube.q_columns();
   peaks.at.resize(cube.positions());
   std::vector<std::uint8_t> recorded(cube.positions(), 1);
+  std::vector<double> counted(cube.positions(), not_recorded);  // of the whole pattern
+  Array scatter({cube.rows(), cube.columns()});
+  std::fill(scatter.values.begin(), scatter.values.end(), not_recorded);
   struct Room {
     DiskFinder::Workspace finding;
     DiskRefiner::Workspace refining;
@@ -168,6 +207,9 @@ void DisksStudy::run(RunContext& context) const {
           finder.find(pattern, room->finding, found);
           if (disks.refinement)
             refiner.refine(pattern, room->finding.background, room->refining, found);
+          if (disks.refinement && disks.refinement->lattice)
+            if (const auto prior = join_lattice(found)) scatter.values[begin + k] = prior->scatter;
+          counted[begin + k] = counts_of(pattern, cube.pixels(), valid);
         }
         progress.advance(long(count));
       });
@@ -199,6 +241,11 @@ void DisksStudy::run(RunContext& context) const {
   }
   result.array("number_of_disks", number, "", {axes[0], axes[1]}, "NaN: no pattern");
   result.array("disk_counts", counts, "", {axes[0], axes[1]}, "sum over the disks");
+  result.array("crystallinity", crystallinity(peaks, counted, shape.radius), "", {axes[0], axes[1]},
+               "counts of the diffracted disks over all counts outside the undiffracted disk");
+  if (disks.refinement && disks.refinement->lattice)
+    result.array("lattice_scatter", scatter, "pixels", {axes[0], axes[1]},
+                 "of true places about the lattice of their pattern; NaN: disks form none");
   const EmdAxis q_row = index_axis("q_row", cube.q_rows()),
                 q_column = index_axis("q_column", cube.q_columns());
   result.array("disk_map", peak_map(peaks), "", {q_row, q_column},

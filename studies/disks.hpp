@@ -75,6 +75,7 @@ struct DiskDetectionOptions {
 
 struct DiskRefinementOptions {
   int max_order = 4;
+  bool lattice = false;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -82,6 +83,10 @@ struct DiskRefinementOptions {
       help("of polynomials that a disk's interior may be where the counts ask for it; 0: all disks "
            "are uniform")
           .range(0, 4));
+    v("lattice", lattice,
+      help("where a pattern's disks form one lattice, the place of each is joined with what the "
+           "others say of it; for one crystal at a time, and where strain is not to differ between "
+           "the disks of a pattern"));
   }
 };
 

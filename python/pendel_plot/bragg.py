@@ -10,7 +10,7 @@ PANEL = 2.8  # inches
 
 
 def maps_figure(found):
-    """Number and counts of the disks; None for one position."""
+    """Number and counts of the disks, and how crystalline; None for one position."""
     if found.number.values.size == 1:
         return None
     (_, row_axis), (_, column_axis) = ((axis[0], axis) for axis in found.number.axes)
@@ -18,11 +18,11 @@ def maps_figure(found):
     aspect = down[0] / step[0] if step and down else 1.0
     rows, columns = found.number.values.shape
     height = PANEL * min(max(rows * aspect / columns, 0.3), 2)
-    figure, grid = plt.subplots(1, 2, layout="constrained",
-                                figsize=(2 * (PANEL + 1.1) + 0.2, height + 0.7))
-    for axes, array, title, label in zip(grid, (found.number, found.counts),
-                                         ("number of disks", "counts of the disks"),
-                                         ("disks", "counts")):
+    figure, grid = plt.subplots(1, 3, layout="constrained",
+                                figsize=(3 * (PANEL + 1.1) + 0.2, height + 0.7))
+    for axes, array, title, label in zip(grid, (found.number, found.counts, found.crystallinity),
+                                         ("number of disks", "counts of the disks", "crystallinity"),
+                                         ("disks", "counts", "diffracted counts that are in disks")):
         draw(axes, array.values, SEQUENTIAL, Normalize(*limits(array.values)), label, step)
         axes.set_aspect(aspect)
         axes.set_title(title)

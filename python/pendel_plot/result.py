@@ -242,6 +242,7 @@ class DisksResult:
     counts: Array
     map: Array  # (q_row, q_column)
     template: Array
+    crystallinity: Array  # (row, column)
 
 
 @dataclasses.dataclass
@@ -376,7 +377,7 @@ def read_flow(root):
 
 
 def read_disks(root):
-    arrays = required(root, ["number_of_disks", "disk_counts", "disk_map", "template"])
+    arrays = required(root, ["number_of_disks", "disk_counts", "disk_map", "template", "crystallinity"])
     return DisksResult(*arrays.values())
 
 

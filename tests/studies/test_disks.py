@@ -80,6 +80,37 @@ class Disks(unittest.TestCase):
                                        found["disk_counts/data"][()].sum(), delta=1)
                 self.assertLess(abs(found["metadatabundle/template"]["radius_px"][()] - RADIUS), 0.15)
 
+    def test_crystallinity(self):
+        """Counts of the diffracted disks against all beside the direct one; 0 of a disk alone."""
+        scan = self.scan.copy()
+        scan[0, 0] = np.random.default_rng(1).poisson(0.1 + disk(48.3, 47.6, 9000))
+        np.save(self.folder / "scan.npy", scan)
+        _, found = self.run_study("disks.template.radius_px=6", "disks.detection.min_counts=100")
+        values = found["crystallinity/data"][()]
+        diffracted = self.strength[1:].sum()
+        np.testing.assert_allclose(values.ravel()[1:], diffracted / (diffracted + 0.1 * Q * Q), atol=0.03)
+        self.assertEqual(values[0, 0], 0)
+
+    def test_disks_joined_with_their_lattice(self):
+        turn = np.deg2rad(60 * np.arange(6))
+        places = np.array([(48.3, 47.6)] + [(48.3 + 25 * np.cos(a), 47.6 + 25 * np.sin(a)) for a in turn])
+        strength = np.array([9000, 3000, 60, 1500, 40, 1800, 50])
+        mean = 0.05 + sum(disk(x, y, n) for (x, y), n in zip(places, strength))
+        np.save(self.folder / "scan.npy", np.random.default_rng(2).poisson(mean, (4, 5, Q, Q)).astype("u2"))
+        off = []
+        for lattice in "false", "true":
+            _, found = self.run_study("disks.template.radius_px=6", f"disks.refinement.lattice={lattice}")
+            off.append([])
+            for at in self.vectors(found):
+                for (column, row), counts in zip(places, strength):
+                    d = np.hypot(at[:, 0] - row, at[:, 1] - column).min()
+                    if counts < 100 and d < 4:
+                        off[-1].append(d)
+            self.assertEqual("lattice_scatter" in found, lattice == "true")
+        # of seven disks the scatter is itself not well known
+        self.assertLess(np.nanmedian(found["lattice_scatter/data"][()]), 0.2)
+        self.assertLess(np.sqrt(np.mean(np.square(off[1]))), 0.5 * np.sqrt(np.mean(np.square(off[0]))))
+
     def test_threads_do_not_matter(self):
         results = []
         for threads in "1", "2":
