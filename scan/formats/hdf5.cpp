@@ -120,6 +120,12 @@ Kind kind_of(const InputFile& file) {
   return {"HDF5", 4};
 }
 
+/// py4DSTEM's Probe: the image in a vacuum, then the kernel made of it.
+bool is_probe(const InputFile& file, const Item& item) {
+  return item.shape.size() == 3 && item.shape[0] == 2 &&
+         file.attribute(parent(item.path), "python_class") == "Probe";
+}
+
 /// Chooses a dataset; error (input) if there is none or a choice is left to the user.
 Item choose(const InputFile& file, const Kind& kind, const std::string& wanted) {
   std::vector<Item> items = file.items();
@@ -154,6 +160,10 @@ Item choose(const InputFile& file, const Kind& kind, const std::string& wanted) 
       return *cube;
     fail(file.path(), "holds several scans: " + listed(found) + "; name one by its dataset");
   }
+  // a file that py4DSTEM keeps a probe in
+  if (found.empty() && kind.name == "EMD 1.0")
+    for (const Item& item : items)
+      if (!item.is_group && is_probe(file, item)) return item;
   if (found.empty())
     fail(file.path(), "(" + kind.name + ") holds no scan of patterns; it holds " + listed(items));
   return found[0];
@@ -284,6 +294,7 @@ Recording open_hdf5(const Candidate& candidate, const OpenOptions& options) {
     if (length == 0) fail(file->path(), item.path + " is empty");
 
   const HdfFrames::Part part{file, item.path, item.shape};
+  const std::size_t count = is_probe(*file, item) ? 1 : part.count();
   Recording recording;
   recording.path = candidate.path;
   recording.format = kind.name;
@@ -292,7 +303,7 @@ Recording open_hdf5(const Candidate& candidate, const OpenOptions& options) {
     RawLayout layout;
     layout.path = candidate.path;
     layout.offset = *block.offset;
-    layout.count = part.count();
+    layout.count = count;
     layout.q_rows = item.shape[item.shape.size() - 2];
     layout.q_columns = item.shape.back();
     layout.number = number;
@@ -300,7 +311,7 @@ Recording open_hdf5(const Candidate& candidate, const OpenOptions& options) {
     recording.frames = std::make_shared<RawFrames>(layout);
   } else {
     recording.frames =
-        std::make_shared<HdfFrames>(std::vector<HdfFrames::Part>{part}, part.count(), number);
+        std::make_shared<HdfFrames>(std::vector<HdfFrames::Part>{part}, count, number);
   }
   std::optional<std::array<std::size_t, 2>> shape;
   if (item.shape.size() == 4) shape = {{item.shape[0], item.shape[1]}};

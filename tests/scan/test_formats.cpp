@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "io/hdf5.hpp"
 #include "scan/write.hpp"
 
 using namespace pendel;
@@ -322,6 +323,31 @@ BOOST_AUTO_TEST_CASE(emd_and_hyperspy) {
   options.dataset = "nothing";
   BOOST_TEST(
       has(reason((shipped / "golden_datacube.h5").string(), options), "it holds /datacube_root"));
+}
+
+// As emdfile lays a Probe out: a stack of the image in a vacuum and the kernel made of it.
+BOOST_AUTO_TEST_CASE(py4dstem_probe) {
+  const Folder folder;
+  hdf5::OutputFile file;
+  file.attribute("/", "emd_group_type", std::string("file"));
+  const std::string node = "/probe_root/probe";
+  file.group(node);
+  file.attribute("/probe_root", "emd_group_type", std::string("root"));
+  file.attribute(node, "emd_group_type", std::string("array"));
+  file.attribute(node, "python_class", std::string("Probe"));
+  Array stack({2, 5, 7});
+  for (std::size_t i = 0; i < stack.values.size(); ++i) stack.values[i] = i < 35 ? double(i) : -1e9;
+  file.write(node + "/data", stack);
+  const std::string path = (folder.path / "probe.h5").string();
+  file.save(path);
+  for (const std::string& dataset : {std::string(), node + "/data"}) {
+    OpenOptions options;
+    options.dataset = dataset;
+    const Recording probe = open_recording(path, options);
+    BOOST_TEST(probe.frames->count() == 1u);
+    BOOST_TEST(probe.frames->q_columns() == 7u);
+    BOOST_TEST(sum(probe, 0) == 34 * 35 / 2);
+  }
 }
 
 // From each format to the others, and every number is the same.
