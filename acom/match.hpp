@@ -43,6 +43,9 @@ struct Match {
 
 struct PatternMatch {
   std::vector<Match> candidates;  ///< distinct orientations, best first; of all phases
+  /// The first so many fit as well as the best: which of them is right the peaks do not say. Often
+  /// two: a zone axis's own reflections look the same from both of its ends.
+  int tied = 0;
   int peaks = 0;  ///< compared: neither the undiffracted beam nor beyond every library's g_max
   /// 1 − (score of the next distinct orientation of the phase, of the next phase)/score; 1 if there
   /// is no other, NaN if there is none.
@@ -59,6 +62,9 @@ struct PatternMatch {
 /// As a map holds it; without solutions if not indexed.
 MapPosition map_position(const PatternMatch& match);
 
+struct Candidate;
+class PhaseCandidates;
+
 /// Compares patterns with libraries. Thread-safe once made.
 class Matcher {
  public:
@@ -73,9 +79,11 @@ class Matcher {
   const MatchOptions& options() const { return options_; }
 
  private:
-  class Phase;
+  std::vector<double> rank(const std::vector<PeakVector>& peaks,
+                           std::vector<Candidate>& found) const;
+
   MatchOptions options_;
-  std::vector<Phase> phases_;
+  std::vector<PhaseCandidates> phases_;
 };
 
 }  // namespace pendel

@@ -15,8 +15,8 @@ namespace pendel {
 
 namespace {
 
-using Eigen::MatrixXd;
 using Eigen::VectorXd;
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr int unknowns = 5;  // rotation about x, y, z [rad]; ln A; ln σ
 /// The rocking curve of a specimen is that of the library to about this factor (its logarithm).
@@ -25,13 +25,22 @@ constexpr double width_prior = 0.3;
 /// peaks: an intensity's relative error, a position's over the tolerance.
 constexpr double intensity_prior = 0.2, position_prior = 0.25, prior_peaks = 4;
 constexpr double outlying = 3;  // standard deviations from where on a residual counts less and less
+constexpr int stages = 4;       // of assignment, fit and scatter
+/// −2 ln likelihood of a peak that is no reflection's (anywhere in the pattern, against within its
+/// error of a spot) and of a spot that should be seen and is not (one in ten).
+constexpr double lone_peak = 18, lone_spot = 4.6;
 constexpr double farthest = 0.06;  // rad: a fit does not leave its start by more
 
-/// A residual that outliers do not rule [Geman and McClure]: r/sqrt(1 + r²/c²), its derivative, and
-/// the weight that an outlier is left with in the normal equations.
-double bent(double r) { return r / std::sqrt(1 + r * r / (outlying * outlying)); }
-double bent_derivative(double r) { return std::pow(1 + r * r / (outlying * outlying), -1.5); }
-double weight(double r) { return std::pow(1 + r * r / (outlying * outlying), -2.0); }
+/// A residual that outliers do not rule: r/sqrt(1 + r²/c²) [Geman1987].
+struct Bent {
+  double value, derivative, weight;  ///< what is left of an outlier in the normal equations
+  explicit Bent(double r) {
+    const double factor = 1 / (1 + r * r / (outlying * outlying)), root = std::sqrt(factor);
+    value = r * root;
+    derivative = factor * root;
+    weight = factor * factor;
+  }
+};
 
 Mat3 rotation(const Vec3& w) {
   const double angle = w.norm();
@@ -120,186 +129,249 @@ std::vector<ModelSpot> OrientationFit::pattern(const Mat3& R_lab_crystal) const 
   return result;
 }
 
-std::optional<FittedOrientation> OrientationFit::fit(const std::vector<PeakVector>& peaks,
-                                                     const Mat3& start, double tolerance) const {
-  const Vec3 K(0, 0, wavenumber_);
-  // Reflections that may be bright anywhere near the start.
-  std::vector<const Line*> near;
-  for (const Line& line : lines_) {
-    const Vec3 g = start * line.g;
-    if (std::abs(g.z() + 0.5 * g.squaredNorm() / wavenumber_) < 5 * sigma_ + farthest * g.norm())
-      near.push_back(&line);
+/// One fit: peaks, the reflections that are theirs, and where it has come to.
+class OrientationFit::Fit {
+ public:
+  Fit(const OrientationFit& model, const std::vector<PeakVector>& peaks, double tolerance)
+      : model_(model), peaks_(peaks), tolerance_(tolerance) {
+    double faintest = std::numeric_limits<double>::infinity();
+    for (const PeakVector& peak : peaks) faintest = std::min(faintest, peak.intensity);
+    log_faintest_ = std::log(faintest);
+    for (const PeakVector& peak : peaks) log_intensity_.push_back(std::log(peak.intensity));
   }
-  double faintest = std::numeric_limits<double>::infinity();
-  for (const PeakVector& peak : peaks) faintest = std::min(faintest, peak.intensity);
-  const double log_faintest = std::log(faintest);
 
-  Mat3 R = start;
-  double log_A = 0, log_width = 0;
-  double intensity_scale = 1, position_scale = 0.5 * tolerance;
-  struct Pair {
-    int peak;
-    const Line* line;
-    double position_error, intensity_error;
-  };
-  std::vector<Pair> pairs;
-  std::vector<const Line*> absent;
-  VectorXd residuals, weights;
-  MatrixXd J;
+  FittedOrientation at;
 
-  const auto log_intensity = [&](double s, double strength, double width) {
-    return strength - 0.5 * std::pow(s / sigma_ * std::exp(-width), 2);
-  };
-  // Residuals before they are bent, with derivatives: position, intensity of each pair; spots that
-  // should be seen; the width.
-  const auto model = [&](const double* x, double* r, double* derivative) {
-    const Vec3 w(x[0], x[1], x[2]);
-    const Mat3 turned = rotation(w) * R, jacobian = left_jacobian(w).transpose();
-    int row = 0;
-    const auto put = [&](double value, const Vec3& by_small, double by_A, double by_width) {
-      r[row] = value;
-      if (derivative) {
-        const Vec3 by_rotation = jacobian * by_small;
-        double* d = derivative + row * unknowns;
-        for (int k = 0; k < 3; ++k) d[k] = by_rotation[k];
-        d[3] = by_A;
-        d[4] = by_width;
-      }
-      ++row;
-    };
-    const auto intensity = [&](const Line& line, const Vec3& g, double& value, Vec3& by_rotation,
-                               double& by_width) {
-      const double s = exact_excitation_error(K, g, Vec3::UnitZ());
-      const double narrow = std::exp(-2 * x[4]) / (sigma_ * sigma_);
-      value = x[3] + line.log_strength - 0.5 * s * s * narrow;
-      // |K + g + s z| stays: ds = −(K+g+sz)·(dw × g)/(K+g+sz)_z
-      const Vec3 k = K + g + Vec3(0, 0, s);
-      by_rotation = s * narrow * g.cross(k) / k.z();
-      by_width = s * s * narrow;
-    };
-    for (const Pair& pair : pairs) {
-      const PeakVector& peak = peaks[std::size_t(pair.peak)];
-      const Vec3 g = turned * pair.line->g;
-      const double per = 1 / pair.position_error;
-      put((g.x() - peak.q.x()) * per, Vec3(0, g.z(), -g.y()) * per, 0, 0);
-      put((g.y() - peak.q.y()) * per, Vec3(-g.z(), 0, g.x()) * per, 0, 0);
-      double value, by_width;
-      Vec3 by_rotation;
-      intensity(*pair.line, g, value, by_rotation, by_width);
-      const double scale = 1 / pair.intensity_error;
-      put((value - std::log(peak.intensity)) * scale, by_rotation * scale, scale, by_width * scale);
+  /// Reflections that may be bright within `angle` of where it is.
+  void gather(double angle) {
+    near_.clear();
+    for (const Line& line : model_.lines_) {
+      const Vec3 g = at.R_lab_crystal * line.g;
+      if (std::abs(g.z() + 0.5 * g.squaredNorm() / model_.wavenumber_) <
+          5 * model_.sigma_ + angle * g.norm())
+        near_.push_back(&line);
     }
-    for (const Line* line : absent) {
-      double value, by_width;
-      Vec3 by_rotation;
-      intensity(*line, turned * line->g, value, by_rotation, by_width);
-      const double scale = value > log_faintest ? 1 / intensity_scale : 0;
-      put((value - log_faintest) * scale, by_rotation * scale, scale, by_width * scale);
-    }
-    put(x[4] / width_prior, Vec3::Zero(), 0, 1 / width_prior);
-    return row;
-  };
+  }
 
-  for (int stage = 0; stage < 4; ++stage) {
-    // Which peak is which reflection's: near it, and bright there.
-    pairs.clear();
-    absent.clear();
-    std::vector<double> distance(peaks.size(), std::numeric_limits<double>::infinity());
-    std::vector<const Line*> taken(peaks.size(), nullptr);
-    std::vector<std::pair<const Line*, double>> expected;
-    const double reach = std::pow(2.5 * tolerance, 2);
-    for (const Line* line : near) {
-      const Vec3 g = R * line->g;
-      const double s = exact_excitation_error(K, g, Vec3::UnitZ());
-      if (std::isnan(s)) continue;
-      const double value = log_intensity(s, line->log_strength, log_width);
+  /// Which peak is which reflection's (it is near it, and would be bright), and which bright
+  /// reflections have none. False if there are too few.
+  bool assign(bool first) {
+    std::vector<double> cost(peaks_.size(), std::numeric_limits<double>::infinity());
+    std::vector<const Line*> taken(peaks_.size(), nullptr);
+    std::vector<std::pair<const Line*, double>> lone;
+    const double reach = std::pow(2.5 * tolerance_, 2);
+    for (const Line* line : near_) {
+      const Vec3 g = at.R_lab_crystal * line->g;
+      const double value = log_bright(*line, g);
       bool close = false;
-      for (std::size_t i = 0; i < peaks.size(); ++i) {
-        const double d = (peaks[i].q - g.head<2>()).squaredNorm();
+      for (std::size_t i = 0; i < peaks_.size(); ++i) {
+        const double d = (peaks_[i].q - g.head<2>()).squaredNorm();
         if (d > reach) continue;
         close = true;
-        const double cost = d / (tolerance * tolerance) - value;
-        if (cost < distance[i]) {
-          distance[i] = cost;
-          taken[i] = line;
-        }
+        const double now = d / (tolerance_ * tolerance_) - value;
+        if (!(now < cost[i])) continue;
+        cost[i] = now;
+        taken[i] = line;
       }
-      if (!close) expected.emplace_back(line, value);
+      if (!close) lone.emplace_back(line, value);
     }
+    pairs_.clear();
+    absent_.clear();
     std::vector<double> offsets;
-    for (std::size_t i = 0; i < peaks.size(); ++i)
-      if (taken[i]) {
-        const double s = exact_excitation_error(K, R * taken[i]->g, Vec3::UnitZ());
-        offsets.push_back(std::log(peaks[i].intensity) -
-                          log_intensity(s, taken[i]->log_strength, log_width));
-        pairs.push_back({int(i), taken[i], 0, 0});
-      }
-    if (pairs.size() < 3) return std::nullopt;
-    if (stage == 0) {
-      std::nth_element(offsets.begin(), offsets.begin() + std::ptrdiff_t(offsets.size() / 2),
-                       offsets.end());
-      log_A = offsets[offsets.size() / 2];
+    for (std::size_t i = 0; i < peaks_.size(); ++i) {
+      if (!taken[i]) continue;
+      pairs_.push_back({i, taken[i], 0, 0});
+      offsets.push_back(log_intensity_[i] - log_bright(*taken[i], at.R_lab_crystal * taken[i]->g));
     }
-    for (const auto& [line, value] : expected)
-      if (value + log_A > log_faintest) absent.push_back(line);
-    for (Pair& pair : pairs) {
-      const PeakVector& peak = peaks[std::size_t(pair.peak)];
+    if (pairs_.size() < 3) return false;
+    if (first) {
+      const auto middle = offsets.begin() + std::ptrdiff_t(offsets.size() / 2);
+      std::nth_element(offsets.begin(), middle, offsets.end());
+      at.log_A = *middle;
+    }
+    for (const auto& [line, value] : lone)
+      if (value + at.log_A > log_faintest_) absent_.push_back(line);
+    for (Pair& pair : pairs_) {
+      const PeakVector& peak = peaks_[pair.peak];
       const double known = std::sqrt(0.5 * peak.covariance.trace());
-      pair.position_error = std::max(position_scale, std::isfinite(known) ? known : 0.0);
+      pair.position_error = std::max(at.position_error, std::isfinite(known) ? known : 0.0);
       // peaks as faint as the faintest found are five times their error, about
-      pair.intensity_error = std::hypot(intensity_scale, 0.2 * faintest / peak.intensity);
+      pair.intensity_error =
+          std::hypot(at.intensity_error, 0.2 * std::exp(log_faintest_ - log_intensity_[pair.peak]));
     }
+    return true;
+  }
 
-    const int rows = int(3 * pairs.size() + absent.size()) + 1;
-    const Residuals function = [&](const double* x, double* r, double* derivative) {
-      model(x, r, derivative);
-      for (int i = 0; i < rows - 1; ++i) {
-        if (derivative)
-          for (int k = 0; k < unknowns; ++k) derivative[i * unknowns + k] *= bent_derivative(r[i]);
-        r[i] = bent(r[i]);
+  int rows() const { return int(3 * pairs_.size() + absent_.size()) + 1; }
+
+  /// Residuals and derivatives (unless null) at a rotation x[0..2] from here, ln A and ln width
+  /// x[3], x[4]: position and intensity of each pair, spots that should be seen, the width.
+  void residuals(const double* x, double* r, double* derivatives) const {
+    const Vec3 w(x[0], x[1], x[2]);
+    const Mat3 turned = rotation(w) * at.R_lab_crystal, jacobian = left_jacobian(w).transpose();
+    const double narrow = std::exp(-2 * x[4]) / (model_.sigma_ * model_.sigma_);
+    const auto put = [&](double value, const Vec3& by_rotation, double by_A, double by_width) {
+      *r++ = value;
+      if (!derivatives) return;
+      Vec3::Map(derivatives) = jacobian * by_rotation;
+      derivatives[3] = by_A;
+      derivatives[4] = by_width;
+      derivatives += unknowns;
+    };
+    const auto put_intensity = [&](const Line& line, const Vec3& g, double observed, double scale) {
+      // |K + g + s z| stays: ds = −(K+g+sz)·(dw × g)/(K+g+sz)_z
+      const double s = model_.excitation_error(g);
+      const Vec3 k = g + Vec3(0, 0, model_.wavenumber_ + s);
+      const double value = x[3] + line.log_strength - 0.5 * s * s * narrow - observed;
+      put(value * scale, s * narrow * scale / k.z() * g.cross(k), scale, s * s * narrow * scale);
+      return value;
+    };
+    for (const Pair& pair : pairs_) {
+      const Vec2& q = peaks_[pair.peak].q;
+      const Vec3 g = turned * pair.line->g;
+      const double per = 1 / pair.position_error;
+      put((g.x() - q.x()) * per, Vec3(0, g.z(), -g.y()) * per, 0, 0);
+      put((g.y() - q.y()) * per, Vec3(-g.z(), 0, g.x()) * per, 0, 0);
+      put_intensity(*pair.line, g, log_intensity_[pair.peak], 1 / pair.intensity_error);
+    }
+    for (const Line* line : absent_) {
+      const Vec3 g = turned * line->g;
+      const double s = model_.excitation_error(g);
+      const bool seen = x[3] + line->log_strength - 0.5 * s * s * narrow > log_faintest_;
+      put_intensity(*line, g, log_faintest_, seen ? 1 / at.intensity_error : 0);
+    }
+    put(x[4] / width_prior, Vec3::Zero(), 0, 1 / width_prior);
+  }
+
+  /// To the least sum of bent squares with these pairs.
+  void solve() {
+    const int count = rows();
+    const Residuals function = [&](const double* x, double* r, double* derivatives) {
+      residuals(x, r, derivatives);
+      for (int i = 0; i < count - 1; ++i) {
+        const Bent bent(r[i]);
+        r[i] = bent.value;
+        if (derivatives)
+          for (int k = 0; k < unknowns; ++k) derivatives[i * unknowns + k] *= bent.derivative;
       }
       return true;
     };
     VectorXd x(unknowns), lower(unknowns), upper(unknowns);
-    x << 0, 0, 0, log_A, log_width;
-    lower << -farthest, -farthest, -farthest, log_A - 20, -1;
-    upper << farthest, farthest, farthest, log_A + 20, 1;
-    minimise(function, rows, x, lower, upper, 20, 1e-5);
-
-    residuals.resize(rows);
-    std::vector<double> row_major(std::size_t(rows) * unknowns);
-    model(x.data(), residuals.data(), row_major.data());
-    J = Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-        row_major.data(), rows, unknowns);
-    R = rotation(x.head<3>()) * R;
-    log_A = x[3];
-    log_width = x[4];
-
-    // How far the peaks scatter, as they say and as was assumed.
-    std::vector<double> positions, intensities;
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      for (int k = 0; k < 2; ++k)
-        positions.push_back(residuals[int(3 * i) + k] * pairs[i].position_error);
-      intensities.push_back(residuals[int(3 * i) + 2] * intensity_scale);
-    }
-    const double n = double(pairs.size());
-    const auto scatter = [&](const std::vector<double>& values, double fitted, double prior) {
-      const double free = std::max(1.0, double(values.size()) - fitted);
-      const double square =
-          std::pow(1.4826 * median_absolute(values), 2) * double(values.size()) / free;
-      return std::sqrt((prior_peaks * prior * prior + n * square) / (prior_peaks + n));
-    };
-    position_scale = scatter(positions, 1, position_prior * tolerance);
-    intensity_scale = scatter(intensities, 3, intensity_prior);
+    x << 0, 0, 0, at.log_A, at.log_width;
+    lower << -farthest, -farthest, -farthest, at.log_A - 20, -1;
+    upper << farthest, farthest, farthest, at.log_A + 20, 1;
+    minimise(function, count, x, lower, upper, 20, 1e-5);
+    at.R_lab_crystal = rotation(x.head<3>()) * at.R_lab_crystal;
+    at.log_A = x[3];
+    at.log_width = x[4];
   }
 
-  weights = residuals.unaryExpr([](double r) { return weight(r); });
-  weights[weights.size() - 1] = 1;
-  const MatrixXd normal = J.transpose() * weights.asDiagonal() * J;
-  const MatrixXd covariance = normal.ldlt().solve(MatrixXd::Identity(unknowns, unknowns));
-  FittedOrientation result{R, covariance.topLeftCorner<3, 3>(), {}};
-  for (const Pair& pair : pairs) result.pairs.emplace_back(pair.peak, (R * pair.line->g).head<2>());
-  return result;
+  /// Residuals here, before they are bent.
+  VectorXd here(RowMatrix* derivatives = nullptr) const {
+    const double x[unknowns] = {0, 0, 0, at.log_A, at.log_width};
+    VectorXd r(rows());
+    if (derivatives) derivatives->resize(rows(), unknowns);
+    residuals(x, r.data(), derivatives ? derivatives->data() : nullptr);
+    return r;
+  }
+
+  /// Errors of the peaks, as they scatter and as was assumed.
+  void rescale() {
+    const VectorXd r = here();
+    std::vector<double> positions, intensities;
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+      for (int k = 0; k < 2; ++k) positions.push_back(r[int(3 * i) + k] * pairs_[i].position_error);
+      intensities.push_back(r[int(3 * i) + 2] * at.intensity_error);
+    }
+    const double n = double(pairs_.size());
+    const auto scatter = [&](const std::vector<double>& values, double fitted, double prior) {
+      const double count = double(values.size()), free = std::max(1.0, count - fitted);
+      const double square = std::pow(1.4826 * median_absolute(values), 2) * count / free;
+      return std::sqrt((prior_peaks * prior * prior + n * square) / (prior_peaks + n));
+    };
+    at.position_error = scatter(positions, 1, position_prior * tolerance_);
+    at.intensity_error = scatter(intensities, 3, intensity_prior);
+  }
+
+  Mat3 covariance() const {
+    RowMatrix J;
+    VectorXd weights = here(&J);
+    const Eigen::Index last = weights.size() - 1;
+    for (Eigen::Index i = 0; i < last; ++i) weights[i] = Bent(weights[i]).weight;
+    weights[last] = 1;
+    const Eigen::Matrix<double, unknowns, unknowns> normal =
+        J.transpose() * weights.asDiagonal() * J;
+    return normal.ldlt()
+        .solve(Eigen::Matrix<double, unknowns, unknowns>::Identity())
+        .topLeftCorner<3, 3>();
+  }
+
+  double misfit() const {
+    const VectorXd r = here();
+    double sum = lone_peak * double(peaks_.size() - pairs_.size());
+    int row = 0;
+    for (std::size_t i = 0; i < pairs_.size(); ++i, row += 3)
+      sum += std::min(lone_peak, std::pow(Bent(r[row]).value, 2) +
+                                     std::pow(Bent(r[row + 1]).value, 2) +
+                                     std::pow(Bent(r[row + 2]).value, 2));
+    for (; row < r.size() - 1; ++row) {
+      const double square = r[row] * r[row];
+      sum += square / (1 + square / lone_spot);
+    }
+    return sum + r[row] * r[row];
+  }
+
+ private:
+  struct Pair {
+    std::size_t peak;
+    const Line* line;
+    double position_error, intensity_error;
+  };
+
+  double log_bright(const Line& line, const Vec3& g) const {
+    const double s = model_.excitation_error(g);
+    return line.log_strength - 0.5 * std::pow(s / model_.sigma_ * std::exp(-at.log_width), 2);
+  }
+
+  const OrientationFit& model_;
+  const std::vector<PeakVector>& peaks_;
+  double tolerance_, log_faintest_ = 0;
+  std::vector<double> log_intensity_;
+  std::vector<const Line*> near_, absent_;
+  std::vector<Pair> pairs_;
+};
+
+double OrientationFit::excitation_error(const Vec3& g) const {
+  return exact_excitation_error(Vec3(0, 0, wavenumber_), g, Vec3::UnitZ());
+}
+
+std::optional<FittedOrientation> OrientationFit::fit(const std::vector<PeakVector>& peaks,
+                                                     const Mat3& start, double tolerance) const {
+  Fit fit(*this, peaks, tolerance);
+  fit.at.R_lab_crystal = start;
+  fit.at.intensity_error = 1;  // a template's step away they are wrong by such a factor
+  fit.at.position_error = 0.5 * tolerance;
+  fit.gather(farthest);
+  for (int stage = 0; stage < stages; ++stage) {
+    if (!fit.assign(stage == 0)) return std::nullopt;
+    const double before = fit.at.intensity_error;
+    fit.solve();
+    fit.rescale();
+    if (std::abs(fit.at.intensity_error - before) < 0.05 * before) break;  // and so little moves
+  }
+  fit.at.covariance = fit.covariance();
+  return fit.at;
+}
+
+double OrientationFit::misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
+                              double position_error, double intensity_error,
+                              double tolerance) const {
+  Fit fit(*this, peaks, tolerance);
+  fitted.position_error = position_error;
+  fitted.intensity_error = intensity_error;
+  fit.at = fitted;
+  fit.gather(0);
+  return fit.assign(false) ? fit.misfit() : lone_peak * double(peaks.size());
 }
 
 }  // namespace pendel

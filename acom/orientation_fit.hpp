@@ -16,12 +16,15 @@ struct ModelSpot {
   double intensity = 0;
 };
 
+/// An orientation with what else a fit finds.
 struct FittedOrientation {
-  Mat3 R_lab_crystal;
+  Mat3 R_lab_crystal = Mat3::Identity();
   /// Of a small rotation about lab x, y, z [rad²]: of the peaks' scatter about the fit.
-  Mat3 covariance;
-  /// Peaks that the fit is to, and where their spots are.
-  std::vector<std::pair<int, Vec2>> pairs;
+  Mat3 covariance = Mat3::Zero();
+  double log_A = 0;            ///< intensity of a peak over that of the model
+  double log_width = 0;        ///< of the rocking curve over that of the library
+  double position_error = 0;   ///< of the peaks [1/Å], each component
+  double intensity_error = 0;  ///< of the peaks, relative
 };
 
 class OrientationFit {
@@ -32,15 +35,23 @@ class OrientationFit {
   /// As the library would have it.
   std::vector<ModelSpot> pattern(const Mat3& R_lab_crystal) const;
 
-  /// Near `start`, by robust least squares; none if too few peaks are near spots.
+  /// Near `start`, by robust least squares; none if fewer than three peaks are near spots.
   std::optional<FittedOrientation> fit(const std::vector<PeakVector>& peaks, const Mat3& start,
                                        double position_tolerance) const;
+
+  /// −2 ln of the likelihood, with the errors given for those that were fitted: what peaks and
+  /// their absence cost, outliers no more than so much each.
+  double misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
+                double position_error, double intensity_error, double position_tolerance) const;
 
  private:
   struct Line {  // a reflection
     Vec3 g;
     double log_strength;  ///< ln |U_g|²
   };
+  class Fit;
+  double excitation_error(const Vec3& g) const;
+
   double wavenumber_ = 0, sigma_ = 0, reach_ = 0, faintest_ = 0;
   std::vector<Line> lines_;
 };

@@ -16,18 +16,20 @@ namespace {
 using electron::pi;
 
 constexpr int bins = TemplateIndex::bins;
-constexpr int pool = 4;  ///< angles under one bound
+constexpr int pool = 8;  ///< angles under one bound
 constexpr int pooled_bins = bins / pool;
 constexpr int row_size = 2 * bins;  ///< a profile and itself again, so that no shift wraps around
 
 constexpr int lanes = 16;
 typedef float Lanes __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float))));
-constexpr int block = 6;  ///< of lanes: sums that stay in registers
-static_assert(pooled_bins % (block * lanes) == 0 && bins % (block * lanes) == 0);
+static_assert(pooled_bins % (3 * lanes) == 0 && bins % (6 * lanes) == 0);
 
-/// sums[k] = Σ_j weights[j] rows[starts[j] + k], k in [0, size).
-PENDEL_CLONES void add_rows(const float* rows, const std::uint32_t* starts, const float* weights,
-                            int count, int size, float* sums) {
+/// sums[k] = Σ_j weights[j] rows[starts[j] + k], k in [0, size): `block` of lanes at a time, whose
+/// sums stay in registers.
+template <int block>
+inline __attribute__((always_inline)) void add_rows(const float* rows, const std::uint32_t* starts,
+                                                    const float* weights, int count, int size,
+                                                    float* sums) {
   for (int at = 0; at < size; at += block * lanes) {
     Lanes sum[block] = {};
     for (int j = 0; j < count; ++j) {
@@ -37,6 +39,14 @@ PENDEL_CLONES void add_rows(const float* rows, const std::uint32_t* starts, cons
     }
     for (int b = 0; b < block; ++b) *reinterpret_cast<Lanes*>(sums + at + b * lanes) = sum[b];
   }
+}
+PENDEL_CLONES void add_fine(const float* rows, const std::uint32_t* starts, const float* weights,
+                            int count, float* sums) {
+  add_rows<6>(rows, starts, weights, count, bins, sums);
+}
+PENDEL_CLONES void add_pooled(const float* rows, const std::uint32_t* starts, const float* weights,
+                              int count, float* sums) {
+  add_rows<3>(rows, starts, weights, count, pooled_bins, sums);
 }
 
 PENDEL_CLONES float largest(const float* values, int size) {
@@ -195,8 +205,8 @@ void TemplateIndex::search(const std::vector<WeightedSpot>& pattern, bool exhaus
     if (exhaustive) continue;
     const Entry& entry = entries_[e];
     std::array<float, pooled_bins> bounds;
-    add_rows(rows.pooled.data(), &pooled_rows_[entry.first], &weights_[entry.first],
-             int(entry.count), pooled_bins, bounds.data());
+    add_pooled(rows.pooled.data(), &pooled_rows_[entry.first], &weights_[entry.first],
+               int(entry.count), bounds.data());
     order[e].first = largest(bounds.data(), pooled_bins);
   }
   const float rounding = 1 + 1e-5f;  // the bound's sum is rounded too
@@ -209,7 +219,7 @@ void TemplateIndex::search(const std::vector<WeightedSpot>& pattern, bool exhaus
     }
     const Entry& entry = entries_[(end - 1)->second];
     std::array<float, bins> products;
-    add_rows(rows.fine.data(), &rows_[entry.first], &weights_[entry.first], int(entry.count), bins,
+    add_fine(rows.fine.data(), &rows_[entry.first], &weights_[entry.first], int(entry.count),
              products.data());
     if (largest(products.data(), bins) <= useful) continue;
     for (int k = 0; k < bins; ++k) {
