@@ -14,6 +14,7 @@
 #include "studies/fit.hpp"
 #include "studies/flow.hpp"
 #include "studies/images.hpp"
+#include "studies/match.hpp"
 #include "studies/pattern.hpp"
 #include "studies/plan.hpp"
 #include "studies/stem.hpp"
@@ -21,12 +22,14 @@
 
 namespace pendel {
 
-using AnyStudy = std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy,
-                              CalibrateStudy, DisksStudy, ClassifyStudy, StrainStudy, FlowStudy>;
+using AnyStudy =
+    std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy, CalibrateStudy,
+                 DisksStudy, ClassifyStudy, StrainStudy, FlowStudy, MatchStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{},   StemStudy{},  FitStudy{},      PlanStudy{},   ImagesStudy{},
-          CalibrateStudy{}, DisksStudy{}, ClassifyStudy{}, StrainStudy{}, FlowStudy{}};
+  return {PatternStudy{}, StemStudy{},      FitStudy{},   PlanStudy{},
+          ImagesStudy{},  CalibrateStudy{}, DisksStudy{}, ClassifyStudy{},
+          StrainStudy{},  FlowStudy{},      MatchStudy{}};
 }
 
 }  // namespace pendel

@@ -6,8 +6,8 @@ import argparse
 import pathlib
 import sys
 
-from . import (bragg, calibrate, classify, detector, disks, flow, images, maps, pattern, plan, profiles,
-               result, rings, stem, strain)
+from . import (bragg, calibrate, classify, detector, disks, flow, images, maps, orientations, pattern, plan,
+               profiles, result, rings, stem, strain)
 
 
 def position(argument):
@@ -84,6 +84,13 @@ def strain_figures(found):
     yield "profiles", strain.profiles_figure(found)
 
 
+def match_figures(found):
+    yield "ipf", orientations.ipf_figure(found)
+    yield "phases", orientations.phases_figure(found)
+    yield "quality", orientations.quality_figure(found)
+    yield "misorientation", orientations.misorientation_figure(found)
+
+
 def flow_figures(found):
     for name, ring in found.rings.items():
         yield name + "_lines", flow.lines_figure(ring)
@@ -125,6 +132,8 @@ def main(argv=None):
             figures = calibration_figures(found)
         elif isinstance(found, result.ClassifyResult):
             figures = classify_figures(found)
+        elif isinstance(found, result.MatchResult):
+            figures = match_figures(found)
         elif isinstance(found, result.StrainResult):
             figures = strain_figures(found)
         elif isinstance(found, result.FlowResult):

@@ -376,6 +376,69 @@ def read_flow(root):
     return FlowResult(rings)
 
 
+@dataclasses.dataclass
+class IpfKey:
+    """Colours of crystal directions in stereographic projection."""
+
+    group: str  # Laue group
+    image: np.ndarray  # (row, column, RGB), white outside the zone
+    outline: np.ndarray  # (point, column and row), closed
+    corners: np.ndarray  # (corner, column and row)
+    labels: list  # of the corners
+
+
+@dataclasses.dataclass
+class MatchResult:
+    phases: list  # names
+    phase_id: Array
+    flags: Array
+    phase_probability: Array
+    quality: dict  # "score", "reliability", "residual", ... -> Array (row, column)
+    ipf: dict  # "x", "y", "z" -> Array (row, column, RGB)
+    keys: list  # IpfKey of every phase
+    grain_id: Array
+    from_grain_mean: Array
+    kernel_average: Array
+    misorientation: dict  # "right", "down", "twin_right", ... -> Array (row, column)
+    threshold: float  # degrees: of grains
+    twins: list  # names of the relations looked for
+
+    @property
+    def shape(self):
+        return self.phase_id.values.shape
+
+
+def texts(dataset):
+    """A metadata list of texts: a group of datasets 0, 1, ..."""
+    return [text(dataset[str(i)][()]) for i in range(len(dataset))]
+
+
+def read_match(root):
+    bundle = root["metadatabundle"]
+    names = texts(bundle["phases/names"])
+    arrays = required(root, ["phase_id", "flags", "phase_probability", "grain_id",
+                             "from_grain_mean", "kernel_average_misorientation"])
+    quality = {name: array for name in ("score", "reliability", "phase_reliability", "residual",
+                                        "orientation_error", "n_peaks_used", "thickness")
+               if (array := read_array(root, name)) is not None}
+    keys = []
+    for p in range(len(names)):
+        told = bundle[f"ipf_key_{p}"]
+        points = {name: told[name][()] if name in told else np.empty((0, 2))
+                  for name in ("outline", "corners")}
+        keys.append(IpfKey(text(told["laue_group"][()]),
+                           read_array(root["ipf_key"], str(p)).values, points["outline"],
+                           points["corners"], texts(told["labels"])))
+    return MatchResult(names, arrays["phase_id"], arrays["flags"], arrays["phase_probability"],
+                       quality, required(root["ipf"], ["x", "y", "z"]), keys,
+                       arrays["grain_id"], arrays["from_grain_mean"],
+                       arrays["kernel_average_misorientation"],
+                       {name: read_array(root["misorientation"], name)
+                        for name in root["misorientation"]},
+                       float(bundle["misorientation/grain_threshold_deg"][()]),
+                       texts(bundle["misorientation/twins"]))
+
+
 def read_disks(root):
     arrays = required(root, ["number_of_disks", "disk_counts", "disk_map", "template", "crystallinity"])
     return DisksResult(*arrays.values())
@@ -399,6 +462,8 @@ def read(path):
         try:
             if "number_of_disks" in root:
                 return read_disks(root)
+            if "phase_id" in root:
+                return read_match(root)
             if "parameters" in root:
                 return read_fit(root)
             if "intensity" in root:
@@ -422,4 +487,5 @@ def read(path):
         raise NotAResult(f"{path}: /pendel holds {', '.join(root)}; figures are made of results of "
                          "the studies `fit` (parameters), `pattern` (intensity), `stem` "
                          "(virtual_images), `images` (patterns), `calibrate` (origin), `disks` "
-                         "(number_of_disks), `classify` (class), `flow` (ring1) and `plan` (errors)")
+                         "(number_of_disks), `classify` (class), `match` (phase_id), `flow` (ring1) "
+                         "and `plan` (errors)")

@@ -10,7 +10,8 @@ import unittest
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, classify, detector, disks, flow, images, maps, pattern, plan, profiles, result, rings,
+from pendel_plot import (__main__, classify, detector, disks, flow, images, maps, orientations, pattern, plan, profiles,
+                         result, rings,
                          stem, style)
 
 ROWS, COLUMNS = 6, 8
@@ -212,6 +213,51 @@ def write_classes(path, tried=(3, 4, 5), rings=False):
         for name in ("unexplained", "least_similarity", "mean_similarity", "agreement", "cophenetic"):
             array(root.require_group("numbers"), name, np.linspace(1, 0.5, len(tried)), "",
                   [("components", 1.0, "")])
+
+
+def write_match(path, twins=True, step=None):
+    """Two phases side by side, an empty position, one boundary and one twin within the first."""
+    phase = np.zeros((ROWS, COLUMNS), int)
+    phase[:, 5:], phase[0, 0] = 1, -1
+    maps = {"score": 0.8, "reliability": 0.1, "phase_reliability": 0.3, "residual": 0.01,
+            "orientation_error": 0.4, "from_grain_mean": 0.2,
+            "kernel_average_misorientation": 0.3}
+    axes = [("row", step or 1, "Å" if step else "pixels"),
+            ("column", step or 1, "Å" if step else "pixels")]
+    with h5py.File(path, "w") as file:
+        root = file.create_group("pendel")
+        root.attrs["emd_group_type"] = "root"
+        array(root, "phase_id", phase, "", axes)
+        for name, value in maps.items():
+            values = np.where(phase < 0, np.nan, value + 0.01 * np.arange(phase.size).reshape(phase.shape))
+            array(root, name, values, "", axes)
+        array(root, "flags", np.where(phase < 0, 8, phase * 4), "", axes)
+        array(root, "n_peaks_used", np.full(phase.shape, 20), "", axes)
+        array(root, "grain_id", phase, "", axes)
+        probability = np.stack([phase == 0, phase == 1], -1) * 0.9 + 0.05
+        array(root, "phase_probability", probability, "", axes)
+        for name in ("right", "down"):
+            angle = np.full(phase.shape, 0.5)
+            if name == "right":
+                angle[:, 1], angle[3, 3], angle[:, 4], angle[:, -1] = 60, 20, np.nan, np.nan
+            array(root.require_group("misorientation"), name, angle, "deg", axes)
+            if twins:
+                array(root["misorientation"], "twin_" + name,
+                      np.where(angle == 60, 0, -1) if name == "right" else np.full(phase.shape, -1))
+        for name, colour in zip("xyz", np.eye(3)):
+            values = np.where(phase[..., None] < 0, np.nan, colour)
+            array(root.require_group("ipf"), name, values, "", axes)
+        bundle = root.create_group("metadatabundle")
+        for name, items in {"phases/names": ["one", "two"], "ipf_key_0/labels": ["[001]", "[101]", "[111]"],
+                            "ipf_key_1/labels": [], "misorientation/twins": ["sigma 3"] * twins}.items():
+            group = bundle.create_group(name)
+            for i, item in enumerate(items):
+                group[str(i)] = item
+        bundle["misorientation/grain_threshold_deg"] = 5.0
+        bundle["ipf_key_0/corners"] = bundle["ipf_key_0/outline"] = np.array([[0, 9], [9, 9], [9, 0.0]])
+        for p in "01":
+            array(root.require_group("ipf_key"), p, np.ones((10, 10, 3)))
+            bundle[f"ipf_key_{p}/laue_group"] = "m-3m"
 
 
 def write_flow(path, lines=True):
@@ -465,6 +511,35 @@ class Plot(unittest.TestCase):
         found = result.read(self.file)
         self.assertIsNone(classify.numbers_figure(found))
         self.assertEqual(len(classify.patterns_figure(found).axes), 4)
+
+    def test_orientations(self):
+        write_match(self.file)
+        status, out, err = run(self.file, "-o", self.folder)
+        self.assertEqual(status, 0, err)
+        self.assertEqual([pathlib.Path(line).name for line in out.split()],
+                         [f"fit_{name}.png" for name in ("ipf", "phases", "quality", "misorientation")])
+        found = result.read(self.file)
+        panels = {axes.get_title(): axes for axes in orientations.ipf_figure(found).axes}
+        image = panels["along map y (up)"].images[0].get_array()
+        np.testing.assert_allclose(image[0, 0], 0.75)  # not indexed: grey
+        np.testing.assert_allclose(image[2, 3], [0, 1, 0])
+        self.assertEqual([t.get_text() for t in panels["one (m-3m)"].texts], ["[001]", "[101]", "[111]"])
+        # the twin white between columns 1 and 2; boundary and phases black
+        lines = panels["along map y (up)"].lines
+        white = [line for line in lines if line.get_color() == "white"]
+        self.assertEqual({tuple(line.get_xdata()) for line in white}, {(1.5, 1.5)})
+        self.assertEqual(len(white), ROWS)
+        black = {(*line.get_xdata(), *line.get_ydata()) for line in lines if line.get_color() == "black"}
+        self.assertIn((3.5, 3.5, 2.5, 3.5), black)
+        self.assertIn((4.5, 4.5, 0.5, 1.5), black)
+        self.assertIn((0.5, 0.5, -0.5, 0.5), black)
+        legend = orientations.phases_figure(found).subfigs[1].legends[0]
+        self.assertIn("not indexed: 2.1 %", [t.get_text() for t in legend.get_texts()])
+        write_match(self.file, twins=False, step=20)
+        figure = orientations.misorientation_figure(result.read(self.file))
+        counts = figure.axes[3].patches
+        self.assertEqual(sum(p.get_height() for p in counts), 2 * ROWS * COLUMNS - 2 * ROWS)
+        self.assertIn("20 Å", [t.get_text() for axes in figure.axes for t in axes.texts])
 
     def test_flow(self):
         write_flow(self.file)

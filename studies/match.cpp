@@ -1,0 +1,267 @@
+#include "studies/match.hpp"
+
+#include <Eigen/LU>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <set>
+
+#include "acom/joint_calibration.hpp"
+#include "acom/match.hpp"
+#include "core/electron.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+#include "crystal/point_group.hpp"
+#include "io/checkpoint.hpp"
+#include "studies/interrupt.hpp"
+#include "studies/match_result.hpp"
+
+namespace pendel {
+
+namespace {
+
+constexpr double degree = electron::pi / 180;
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[300];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+MatchOptions match_options(const MatchingOptions& o) {
+  MatchOptions result;
+  result.position_tolerance = o.position_tolerance_invA;
+  result.intensity_power = o.intensity_power;
+  result.candidates = o.candidates;
+  result.distinct = o.distinct_deg * degree;
+  result.least_peaks = o.least_peaks;
+  result.least_score = o.least_score;
+  result.refine = o.refine;
+  return result;
+}
+
+/// A position as a row of a checkpoint, and back.
+class Rows {
+ public:
+  Rows(std::size_t solutions, std::size_t phases) : solutions_(solutions), phases_(phases) {}
+  std::size_t width() const { return 5 + phases_ + solutions_ * 15; }
+
+  std::vector<double> row(const MapPosition& at) const {
+    std::vector<double> row{double(at.flags), double(at.peaks), at.reliability,
+                            at.phase_reliability, double(at.solutions.size())};
+    row.resize(width(), OrientationSolution::not_known);
+    std::copy(at.phase_probability.begin(), at.phase_probability.end(), row.begin() + 5);
+    double* to = &row[5 + phases_];
+    for (const OrientationSolution& s : at.solutions) {
+      *to++ = s.phase;
+      to = std::copy(s.R_lab_crystal.data(), s.R_lab_crystal.data() + 9, to);
+      for (const double value :
+           {s.score, double(s.peaks_used), s.residual_invA, s.error_deg, s.thickness_A})
+        *to++ = value;
+    }
+    return row;
+  }
+  MapPosition position(const std::vector<double>& row) const {
+    MapPosition at;
+    at.flags = unsigned(row[0]);
+    at.peaks = int(row[1]);
+    at.reliability = row[2];
+    at.phase_reliability = row[3];
+    if (std::isfinite(row[5])) at.phase_probability.assign(&row[5], &row[5] + phases_);
+    const double* from = &row[5 + phases_];
+    for (int k = 0; k < int(row[4]); ++k, from += 15) {
+      OrientationSolution s;
+      s.phase = int(from[0]);
+      std::copy(from + 1, from + 10, s.R_lab_crystal.data());
+      s.score = from[10];
+      s.peaks_used = int(from[11]);
+      s.residual_invA = from[12];
+      s.error_deg = from[13];
+      s.thickness_A = from[14];
+      at.solutions.push_back(s);
+    }
+    return at;
+  }
+
+ private:
+  std::size_t solutions_, phases_;
+};
+
+using Patterns = std::vector<std::vector<PeakVector>>;
+
+/// What the crystals of some positions, evenly chosen, say of the calibration.
+JointCalibration calibrated(const JointOptions& options, const OrientationMap& whole,
+                            const std::vector<PhaseLibrary>& libraries, const Matcher& matcher,
+                            const Patterns& patterns, RunContext& context) {
+  OrientationMap some;
+  some.phases = whole.phases;
+  some.rows = 1;
+  some.columns = std::min<std::size_t>(400, whole.positions());
+  JointCalibrationOptions fit{options.scale, options.ellipse, options.origin,
+                              2 * matcher.options().position_tolerance,
+                              matcher.options().least_score};
+  JointCalibration sum;
+  for (int round = 0; round < options.rounds; ++round) {
+    some.at.assign(some.columns, {});
+    Patterns chosen(some.columns);
+    for (std::size_t i = 0; i < some.columns; ++i)
+      chosen[i] = corrected(sum, patterns[i * whole.positions() / some.columns]);
+    parallel_for(long(some.columns), [&](long i, int) {
+      stop_if_interrupted("interrupted before the first position was finished");
+      some.at[std::size_t(i)] = map_position(matcher.match(chosen[std::size_t(i)]));
+    });
+    JointCalibration found = joint_calibration(some, libraries, chosen, fit);
+    // the turn that a product of two stretches has in it is one of all crystals: it is left out
+    const Eigen::Matrix2d product = found.matrix * sum.matrix;
+    const Eigen::Matrix2d square = product.transpose() * product;
+    const double root = std::sqrt(square.determinant());
+    found.origin = sum.origin + sum.matrix.inverse() * found.origin;
+    found.matrix =
+        (square + root * Eigen::Matrix2d::Identity()) / std::sqrt(square.trace() + 2 * root);
+    if (round > 0) found.residual_before = sum.residual_before;
+    sum = found;
+  }
+  context.say(
+      formatted("calibration, from %zu peaks at %zu positions: lengths × %.4f ± %.4f, "
+                "ellipse %.4f along %.0f°, beam at (%.4f, %.4f) ± (%.4f, %.4f) 1/Å; median "
+                "distance of peaks %.4f, before %.4f",
+                sum.peaks, sum.positions, sum.scale(), 0.5 * std::hypot(sum.error[0], sum.error[1]),
+                sum.ellipse_ratio(), sum.ellipse_angle_deg(), sum.origin.x(), sum.origin.y(),
+                sum.error[3], sum.error[4], sum.residual_after, sum.residual_before));
+  return sum;
+}
+
+void write_calibration(EmdWriter& result, const JointCalibration& c) {
+  Array matrix({2, 2}), origin({2}), error({5});
+  matrix.values = {c.matrix(0, 0), c.matrix(0, 1), c.matrix(1, 0), c.matrix(1, 1)};
+  origin.values = {c.origin.x(), c.origin.y()};
+  error.values.assign(c.error.data(), c.error.data() + 5);
+  result.metadata("joint_calibration", {{"matrix", matrix},
+                                        {"origin_invA", origin},
+                                        {"error_xx_yy_xy_originx_originy", error},
+                                        {"scale", c.scale()},
+                                        {"ellipse_ratio", c.ellipse_ratio()},
+                                        {"ellipse_angle_deg", c.ellipse_angle_deg()},
+                                        {"positions", double(c.positions)},
+                                        {"peaks", double(c.peaks)},
+                                        {"median_distance_before_invA", c.residual_before},
+                                        {"median_distance_after_invA", c.residual_after}});
+}
+
+int phase_named(const std::string& name, const std::vector<MapPhase>& phases) {
+  std::vector<std::string> names;
+  for (std::size_t p = 0; p < phases.size(); ++p) {
+    if (phases[p].name == name) return int(p);
+    names.push_back(phases[p].name);
+  }
+  throw Error(ErrorKind::study, "map.twins: phase " + unknown_name(name, names));
+}
+
+}  // namespace
+
+MatchStudy MatchStudy::example(const std::string& data) {
+  MatchStudy study;
+  const auto file = [&](const std::string& name) { return File{data + name, data + name}; };
+  study.peaks.file = file("/scans/cathode_peaks.h5");
+  study.library.templates.energy_keV = 300;
+  for (const char* name : {"LiCoO2", "LiMn2O4", "Li2MnO3"})
+    study.library.templates.phases[name].cif = file(std::string("/cif/") + name + ".cif");
+  return study;
+}
+
+void MatchStudy::check(Problems& problems) const {
+  if (library.templates.phases.empty())
+    problems.add("library.templates.phases", "is empty; it names the crystals that may be there");
+  for (std::size_t t = 0; t < map.twins.size(); ++t)
+    if (map.twins[t].axis.norm() == 0)
+      problems.add("map.twins." + std::to_string(t) + ".axis", "is [0, 0, 0]");
+  if (calibration && !calibration->scale && !calibration->ellipse && !calibration->origin)
+    problems.add("calibration", "nothing is to be corrected; leave it out");
+}
+
+void MatchStudy::run(RunContext& context) const {
+  const BraggPeaks measured = open_peaks(peaks, context);
+  context.say(peaks_summary(measured));
+  const std::vector<Crystal> crystals = read_phases(library.templates, context);
+  OrientationMap found;
+  found.rows = measured.rows;
+  found.columns = measured.columns;
+  if (map.step_A) found.step_A = *map.step_A;
+  for (const Crystal& crystal : crystals)
+    found.phases.push_back({crystal.name, crystal, point_group(crystal).name, {}});
+  MapStatistics statistics;
+  statistics.threshold_deg = map.grain_threshold_deg;
+  for (const TwinOptions& twin : map.twins) {
+    const int phase = phase_named(twin.phase, found.phases);
+    statistics.twins.push_back(
+        {twin.name, phase, twin_turn(crystals[std::size_t(phase)].cell, twin.axis, twin.angle_deg),
+         twin.tolerance_deg});
+  }
+  if (!context.begin()) return;
+
+  const std::vector<PhaseLibrary> libraries = make_libraries(library.templates, crystals, context);
+  for (std::size_t p = 0; p < libraries.size(); ++p)
+    found.phases[p].symmetry = libraries[p].symmetry;
+  const Matcher matcher(libraries, match_options(match));
+  Patterns patterns(found.positions());
+  for (std::size_t i = 0; i < patterns.size(); ++i)
+    patterns[i] = peak_vectors(measured, measured.calibration, i);
+  std::optional<JointCalibration> joint;
+  if (calibration) {
+    joint = calibrated(*calibration, found, libraries, matcher, patterns, context);
+    for (auto& pattern : patterns) pattern = corrected(*joint, std::move(pattern));
+  }
+
+  const Rows rows(std::size_t(match.candidates) * found.phases.size(), found.phases.size());
+  context.say_what_was_left(context.partial());
+  const double before = context.provenance.cpu_seconds();
+  std::size_t here = 0;
+  {
+    Checkpoint checkpoint(context.partial(), context.fingerprint(), rows.width(), context.resume);
+    found.at.resize(found.positions());
+    std::vector<std::size_t> left;
+    for (std::size_t i = 0; i < found.positions(); ++i) {
+      const auto finished = checkpoint.rows().find(i);
+      if (finished == checkpoint.rows().end())
+        left.push_back(i);
+      else
+        found.at[i] = rows.position(finished->second);
+    }
+    here = left.size();
+    if (here < found.positions())
+      context.say("resumed: " + std::to_string(found.positions() - here) +
+                  " positions were finished before");
+    Progress progress("match", long(here), context.quiet);
+    parallel_for(long(here), [&](long k, int) {
+      stop_if_interrupted("interrupted; finished positions are kept in " + context.partial() +
+                          "; --resume goes on");
+      const std::size_t i = left[std::size_t(k)];
+      found.at[i] = map_position(matcher.match(patterns[i]));
+      checkpoint.append(i, rows.row(found.at[i]));
+      progress.advance();
+    });
+  }
+  const double cpu = context.provenance.cpu_seconds() - before;
+
+  if (map.neighbours)
+    choose_by_neighbours(found, {map.grain_threshold_deg, map.neighbours->most_loss});
+  statistics.grains = find_grains(found, {map.grain_threshold_deg, map.least_positions});
+  statistics.pairs = neighbour_pairs(found, statistics.twins, map.grain_threshold_deg);
+
+  EmdWriter result("pendel");
+  write_orientation_map(result, found);
+  write_statistics(result, found, statistics);
+  write_pole_figure_colours(result, found);
+  if (joint) write_calibration(result, *joint);
+  context.save(result);
+  Checkpoint::remove(context.partial());
+  for (const std::string& line : map_summary(found, statistics)) context.say(line);
+  context.say(formatted("%zu positions; %.2f ms CPU each, %.2f s CPU in all", found.positions(),
+                        here > 0 ? 1000 * cpu / double(here) : 0,
+                        context.provenance.cpu_seconds()));
+}
+
+}  // namespace pendel

@@ -1,0 +1,57 @@
+// The group of keys of template libraries, which `library` writes to a file and `match` may make by
+// the way.
+#pragma once
+#include "acom/library.hpp"
+#include "core/options_reader.hpp"
+#include "studies/options.hpp"
+#include "studies/run_context.hpp"
+
+namespace pendel {
+
+struct PhaseOptions {
+  File cif;
+  double default_B_A2 = 0.5;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("cif", cif, help("structure file").required());
+    v("default_B_A2", default_B_A2,
+      help("Debye-Waller B of sites that the CIF gives none for").at_least(0));
+  }
+};
+
+struct TemplateLibraryOptions {
+  std::map<std::string, PhaseOptions> phases;
+  double energy_keV = 200;
+  double step_deg = 2, g_max_invA = 1.5;
+  double sigma_invA = 0.02, sg_max_invA = 0.06;
+  double precession_mrad = 0;
+  ScatteringTable scattering = ScatteringTable::lobato;
+  double faintest = 1e-4;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("phases", phases, help("crystals that may be there, by name").required());
+    v("energy_keV", energy_keV, help("kinetic energy of an electron").required().range(1, 3000));
+    v("step_deg", step_deg,
+      help("between neighbouring zone axes; what lies between is found by refinement")
+          .range(0.2, 15));
+    v("g_max_invA", g_max_invA, help("spots to this |g|, and peaks to it are used").range(0.2, 10));
+    v("sigma_invA", sigma_invA,
+      help("kinematical intensities fall as exp(−s²/2σ²) with the excitation error s").above(0));
+    v("sg_max_invA", sg_max_invA, help("spots with larger |s| are left out").above(0));
+    v("precession_mrad", precession_mrad, help("angle of the hollow cone").range(0, 100));
+    v("scattering", scattering, help("table of atomic scattering factors"));
+    v("faintest", faintest,
+      help("spots below this part of a pattern's brightest are left out").range(0, 1));
+  }
+};
+
+/// Phases in the order of their names, their files added to the provenance.
+std::vector<Crystal> read_phases(const TemplateLibraryOptions& options, RunContext& context);
+/// One of each phase. Error as of kinematical_library.
+std::vector<PhaseLibrary> make_libraries(const TemplateLibraryOptions& options,
+                                         const std::vector<Crystal>& phases,
+                                         const RunContext& context);
+
+}  // namespace pendel

@@ -1,0 +1,251 @@
+"""Study `match` on made Bragg peaks of known phases and orientations, in a file as py4DSTEM writes it,
+with a rotated and mirrored detector; its frames are computed here once more, from their definitions."""
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import h5py
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from command import CIF, PENDEL, run
+
+ROWS, COLUMNS = 5, 6
+PIXEL = 0.01  # 1/Å
+ROTATION = 31.0  # detector to scan, mirrored: as docs/conventions.md has them
+WAVELENGTH = 0.0250793  # 200 keV
+EDGE = {"Au": 4.0782, "SrTiO3": 3.905}
+CUBE = [r.as_matrix() for r in Rotation.create_group("O")]
+
+
+def orientations():
+    """R_lab_crystal of every position: gold on the left, turning from column to column."""
+    base = {"Au": Rotation.from_euler("zxz", [20, 50, 41], degrees=True),
+            "SrTiO3": Rotation.from_euler("zxz", [-50, 25, 15], degrees=True)}
+    return [[("Au" if column < 3 else "SrTiO3",
+              Rotation.from_rotvec([0, 0, 1.5 * column + 0.5 * row], degrees=True)
+              * base["Au" if column < 3 else "SrTiO3"]) for column in range(COLUMNS)]
+            for row in range(ROWS)]
+
+
+def spots(phase, orientation):
+    """(q along x and y of the scan, intensity): reflections near the Ewald sphere, whose centre is a
+    wavevector of the beam, along +z, before the origin."""
+    hkl = np.stack(np.meshgrid(*3 * [np.arange(-6, 7)], indexing="ij"), -1).reshape(-1, 3)
+    if phase == "Au":
+        hkl = hkl[((hkl % 2 == 0).all(1) | (hkl % 2 == 1).all(1))]
+    hkl = hkl[(hkl != 0).any(1)]
+    g = orientation.apply(hkl / EDGE[phase])
+    g = g[np.linalg.norm(g, axis=1) < 1.4]
+    k = 1 / WAVELENGTH
+    s = (k ** 2 - ((g + [0, 0, k]) ** 2).sum(1)) / (2 * k)
+    near = np.abs(s) < 0.045
+    return g[near, :2], np.exp(-s[near] ** 2 / 0.0008 - 2 * np.linalg.norm(g[near], axis=1))
+
+
+def turned(degrees):
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.array([[c, -s], [s, c]])
+
+
+def write(path, noise=0.0, distortion=np.eye(2), shift=(0, 0)):
+    random = np.random.default_rng(2)
+    fields = [("qx", "f8"), ("qy", "f8"), ("intensity", "f8")]
+    with h5py.File(path, "w") as file:
+        file.attrs.update(emd_group_type="file", version_major=1, version_minor=0)
+        root = file.create_group("root")
+        root.attrs.update(emd_group_type="root", python_class="Root")
+        lists = root.create_group("braggvectors/_v_uncal")
+        lists.parent.attrs.update(emd_group_type="custom", python_class="BraggVectors")
+        data = lists.create_dataset("data", (ROWS, COLUMNS), h5py.vlen_dtype(np.dtype(fields)))
+        calibration = root.create_group("metadatabundle/calibration")
+        for name, value in {"qx0_mean": 160.0, "qy0_mean": 170.0, "Q_pixel_size": PIXEL,
+                            "QR_rotation": np.deg2rad(ROTATION + 90), "QR_flip": True}.items():
+            calibration[name] = value
+        calibration.create_dataset("Q_pixel_units", data="A^-1", dtype=h5py.string_dtype())
+        to_detector = np.diag([1, -1]) @ turned(ROTATION) / PIXEL
+        for row, line in enumerate(orientations()):
+            for column, (phase, orientation) in enumerate(line):
+                if (row, column) == (0, 0):
+                    continue  # a pattern without peaks
+                q, intensity = spots(phase, orientation)
+                if (row, column) == (0, 1):  # and one of no crystal
+                    q = random.uniform(-1, 1, (12, 2))
+                    intensity = np.ones(12)
+                q = q @ distortion.T + shift + noise * random.standard_normal(q.shape)
+                points = np.zeros(len(q) + 1, fields)
+                points["qy"], points["qx"] = (np.vstack([[0, 0], q]) @ to_detector.T + [170, 160]).T
+                points["intensity"] = 1000 * np.append(intensity.max() * 5, intensity)
+                data[row, column] = points
+
+
+STUDY = f"""\
+study: match
+peaks: {{file: peaks.h5}}
+library:
+  templates:
+    energy_keV: 200
+    step_deg: 4
+    g_max_invA: 1.35
+    phases: {{Au: {{cif: {CIF}/Au.cif}}, SrTiO3: {{cif: {CIF}/SrTiO3.cif}}}}
+match: {{least_score: 0.55}}
+"""
+
+
+def misorientation(a, b):
+    """Smallest angle in degrees under the rotations of a cube."""
+    trace = max(np.trace(a.T @ b @ s) for s in CUBE)
+    return np.rad2deg(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+class Match(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.temporary.name)
+        self.addCleanup(self.temporary.cleanup)
+
+    def run_study(self, *settings, status=0, text=STUDY, arguments=()):
+        (self.folder / "study.yaml").write_text(text)
+        done = run("run", "study.yaml", *(a for s in settings for a in ("--set", s)), *arguments,
+                   cwd=self.folder)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return (done, h5py.File(self.folder / "study.h5")["pendel"]) if status == 0 else done
+
+    def errors(self, found):
+        """Phases right, misorientation in degrees, and the latter's least under 180° about the beam."""
+        phase = found["phase_id/data"][()]
+        matrix = found["orientation_matrix/data"][()]
+        half = np.diag([-1, -1, 1])
+        right, strict, modulo = [], [], []
+        for row, line in enumerate(orientations()):
+            for column, (name, orientation) in enumerate(line):
+                if (row, column) in ((0, 0), (0, 1)):
+                    continue
+                right.append(phase[row, column] == ["Au", "SrTiO3"].index(name))
+                R = matrix[row, column, 0]
+                strict.append(misorientation(R, orientation.as_matrix()))
+                modulo.append(min(strict[-1], misorientation(half @ R, orientation.as_matrix())))
+        return np.array(right), np.array(strict), np.array(modulo)
+
+    def test_phases_and_orientations(self):
+        write(self.folder / "peaks.h5", noise=0.004)
+        done, found = self.run_study()
+        right, strict, modulo = self.errors(found)
+        self.assertTrue(right.all())
+        # out of the plane the intensities alone say how a crystal lies, and these fall with |g| by
+        # another law than the library's
+        self.assertLess(np.median(modulo), 0.35)
+        self.assertLess(modulo.max(), 1)
+        # what is not said to fit as well turned by 180° is not turned
+        flags = found["flags/data"][()].ravel()[2:]
+        sure = (flags & 3) == 0
+        self.assertGreater(sure.sum(), 5)
+        self.assertLess(strict[sure].max(), 1)
+        self.assertIn("28 of 30 positions", done.stdout)
+        self.assertEqual(found["flags/data"][0, 0], 8)
+        self.assertIn(found["flags/data"][0, 1], (8, 16))
+        for name in ("score", "reliability", "residual"):
+            self.assertTrue(np.isnan(found[f"{name}/data"][0, 0]))
+        self.assertGreater(np.nanmin(found["score/data"][()]), 0.6)
+        used, there = (found[f"{name}/data"][1:] for name in ("n_peaks_used", "n_peaks"))
+        self.assertTrue((used > 0.7 * there).all())
+
+    def test_frames_of_the_file(self):
+        write(self.folder / "peaks.h5")
+        _, found = self.run_study()
+        R = found["orientation_matrix/data"][1:, :, 0]
+        flip = np.diag([1, -1, -1])  # lab: y down, z along the beam; map: y up, z to the source
+        g = np.swapaxes(flip @ R, -1, -2)  # Bunge: v_crystal = g v_map
+        quaternion = found["quaternion/data"][1:, :, 0]
+        w, x, y, z = np.moveaxis(quaternion, -1, 0)
+        active = Rotation.from_quat(np.stack([x, y, z, w], -1).reshape(-1, 4)).as_matrix()
+        np.testing.assert_allclose(active.reshape(g.shape), g, atol=1e-12)
+        angles = found["euler_bunge/data"][1:].reshape(-1, 3)
+        bunge = Rotation.from_euler("ZXZ", angles).as_matrix()  # active, hence g transposed
+        np.testing.assert_allclose(np.swapaxes(bunge, -1, -2).reshape(g.shape), g, atol=1e-9)
+        # gold's [001] towards the source is red
+        for name, axis in zip("xyz", np.eye(3)):
+            colour = found[f"ipf/{name}/data"][1:]
+            self.assertEqual(colour.shape, (ROWS - 1, COLUMNS, 3))
+            along = np.sort(np.abs(g @ axis), axis=-1)[..., ::-1]
+            nearest = np.argmax([along @ np.array(v) / np.linalg.norm(v)
+                                 for v in ((1, 0, 0), (1, 1, 0), (1, 1, 1))], axis=0)
+            brightest = np.argmax(colour, axis=-1)
+            self.assertGreater(np.mean(nearest == brightest), 0.7)
+
+    def test_grains_and_neighbours(self):
+        write(self.folder / "peaks.h5", noise=0.004)
+        _, found = self.run_study("map.neighbours={}", "map.step_A=20",
+                                  "map.twins=[{name: none of these, phase: Au, axis: [1, 1, 1], angle_deg: 60}]")
+        grain = found["grain_id/data"][()]
+        self.assertEqual(set(grain.ravel()), {-1, 0, 1})
+        self.assertEqual(len(set(grain[1:, :3].ravel())), 1)
+        self.assertEqual(len(set(grain[:, 3:].ravel())), 1)
+        right = found["misorientation/right/data"][1:]
+        np.testing.assert_allclose(right[:, [0, 1, 3, 4]], 1.5, atol=0.8)
+        self.assertTrue(np.isnan(right[:, 2]).all())  # between the phases
+        self.assertEqual(found["misorientation/twin_right/data"][()].max(), -1)
+        self.assertEqual(found["phase_id/dim0"].attrs["units"], "Å")
+        np.testing.assert_allclose(found["phase_id/dim0"][()], [0, 20])
+
+    def test_a_wrong_calibration_is_found(self):
+        axes = turned(40)
+        matrix = 0.98 * axes @ np.diag([np.sqrt(1.035), 1 / np.sqrt(1.035)]) @ axes.T
+        write(self.folder / "peaks.h5", noise=0.003, distortion=matrix, shift=(PIXEL, 0.5 * PIXEL))
+        done, found = self.run_study("calibration={}")
+        told = found["metadatabundle/joint_calibration"]
+        self.assertAlmostEqual(told["scale"][()], 1 / 0.98, delta=0.003)
+        self.assertAlmostEqual(told["ellipse_ratio"][()], 1.035, delta=0.004)
+        self.assertAlmostEqual(told["ellipse_angle_deg"][()], 40, delta=5)
+        np.testing.assert_allclose(told["origin_invA"][()], [PIXEL, 0.5 * PIXEL], atol=0.002)
+        right, _, modulo = self.errors(found)
+        self.assertTrue(right.all())
+        self.assertLess(np.median(modulo), 0.5)
+
+    def test_threads_and_resuming_change_nothing(self):
+        write(self.folder / "peaks.h5", noise=0.004)
+        _, found = self.run_study(arguments=("--threads", "1"))
+        first = {name: found[f"{name}/data"][()] for name in ("orientation_matrix", "score", "flags")}
+        # stopped as soon as some positions are finished
+        process = subprocess.Popen([PENDEL, "run", "study.yaml", "--output", "again.h5"],
+                                   cwd=self.folder, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        partial = self.folder / "again.h5.partial"
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size > 4000):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(60), (130, 0))
+        done = run("run", "study.yaml", "--output", "again.h5", "--resume", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with h5py.File(self.folder / "again.h5") as again:
+            for name, values in first.items():
+                np.testing.assert_array_equal(again[f"pendel/{name}/data"][()], values)
+        self.assertFalse(partial.exists())
+
+    def test_more_candidates_than_there_are(self):
+        write(self.folder / "peaks.h5")
+        _, found = self.run_study("match.candidates=100", "library.templates.step_deg=15")
+        self.assertLess(found["solution_phase/data"].shape[2], 201)
+        scores = found["solution_score/data"][()]
+        self.assertTrue((np.diff(scores, axis=2)[np.isfinite(scores[..., 1:])] <= 1e-12).all())
+
+    def test_bad_input(self):
+        write(self.folder / "peaks.h5")
+        for setting, status, words in [
+                ("library.templates.phases={}", 2, "is empty"),
+                ("library.templates.phases={Au: {cif: no.cif}}", 3, "no.cif"),
+                ("map.twins=[{name: t, phase: Gold, axis: [1, 1, 1], angle_deg: 60}]", 2, "Gold"),
+                ("map.twins=[{name: t, phase: Au, axis: [0, 0, 0], angle_deg: 60}]", 2, "[0, 0, 0]"),
+                ("calibration={scale: false, ellipse: false, origin: false}", 2, "nothing"),
+                ("peaks.file=none.h5", 3, "none.h5")]:
+            done = self.run_study(setting, status=status)
+            self.assertIn(words, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
