@@ -113,38 +113,49 @@ PatternMatch Matcher::match(const std::vector<PeakVector>& peaks) const {
   return result;
 }
 
+/// −2 ln of their likelihoods, all with the errors that the best fit among them has; infinite for
+/// those that were not fitted.
+std::vector<double> Matcher::misfits(const std::vector<PeakVector>& peaks,
+                                     const std::vector<Candidate>& candidates) const {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double position_error = infinity, intensity_error = infinity;
+  for (const Candidate& one : candidates)
+    if (one.fitted) {
+      position_error = std::min(position_error, one.fitted->position_error);
+      intensity_error = std::min(intensity_error, one.fitted->intensity_error);
+    }
+  std::vector<double> result;
+  for (const Candidate& one : candidates)
+    result.push_back(one.fitted ? phases_[std::size_t(one.match.phase)].misfit(
+                                      peaks, one, position_error, intensity_error)
+                                : infinity);
+  return result;
+}
+
 /// By score; among those that are not certainly behind the best the likelihood of the fit decides.
-/// Returned: −2 ln of it less that of the first; 0 if that was not fitted, infinite for those that
-/// are too far behind to be.
+/// Returned: the misfits less that of the first; 0 if that was not fitted.
 std::vector<double> Matcher::rank(const std::vector<PeakVector>& peaks,
                                   std::vector<Candidate>& found) const {
   std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
     return a.match.score > b.match.score;
   });
-  double position_error = std::numeric_limits<double>::infinity(), intensity_error = position_error;
-  for (const Candidate& one : found)
-    if (one.fitted) {
-      position_error = std::min(position_error, one.fitted->position_error);
-      intensity_error = std::min(intensity_error, one.fitted->intensity_error);
-    }
-  std::vector<std::pair<double, Candidate>> order;
+  const std::vector<double> misfit = misfits(peaks, found);
+  std::vector<std::size_t> order;
   std::size_t contenders = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const double misfit = found[i].fitted ? phases_[std::size_t(found[i].match.phase)].misfit(
-                                                peaks, found[i], position_error, intensity_error)
-                                          : std::numeric_limits<double>::infinity();
     const bool contends = found[0].fitted && stays_ahead(found[0], found[i]) < counts;
-    order.emplace(contends ? order.begin() + std::ptrdiff_t(contenders++) : order.end(), misfit,
-                  found[i]);
+    order.insert(contends ? order.begin() + std::ptrdiff_t(contenders++) : order.end(), i);
   }
   std::stable_sort(order.begin(), order.begin() + std::ptrdiff_t(contenders),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<double> misfits;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    found[i] = std::move(order[i].second);
-    misfits.push_back(found[0].fitted ? order[i].first - order[0].first : 0);
+                   [&](std::size_t a, std::size_t b) { return misfit[a] < misfit[b]; });
+  std::vector<Candidate> ranked;
+  std::vector<double> result;
+  for (const std::size_t i : order) {
+    ranked.push_back(std::move(found[i]));
+    result.push_back(ranked[0].fitted ? misfit[i] - misfit[order[0]] : 0);
   }
-  return misfits;
+  found = std::move(ranked);
+  return result;
 }
 
 MapPosition map_position(const PatternMatch& match) {

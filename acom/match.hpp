@@ -62,6 +62,13 @@ struct PatternMatch {
 /// As a map holds it; without solutions if not indexed.
 MapPosition map_position(const PatternMatch& match);
 
+/// One of several crystals that lie above each other.
+struct Overlapping {
+  Match match;              ///< its score is that of its own pattern alone
+  double share = 0;         ///< of the intensity that all of them explain
+  std::vector<Match> tied;  ///< that would do as well in its place
+};
+
 struct Candidate;
 class PhaseCandidates;
 
@@ -76,9 +83,16 @@ class Matcher {
   /// Peaks nearer the origin than half the first spot, and beyond g_max, are passed over.
   PatternMatch match(const std::vector<PeakVector>& peaks) const;
 
+  /// Up to `most` crystals that explain the pattern together, the largest share first, by a
+  /// non-negative fit of their templates to all peaks: none is taken away, a peak may be of two.
+  /// Each explains at least least_peaks peaks that the others do not. Empty: not indexed.
+  std::vector<Overlapping> match_overlapping(const std::vector<PeakVector>& peaks, int most) const;
+
   const MatchOptions& options() const { return options_; }
 
  private:
+  std::vector<double> misfits(const std::vector<PeakVector>& peaks,
+                              const std::vector<Candidate>& candidates) const;
   std::vector<double> rank(const std::vector<PeakVector>& peaks,
                            std::vector<Candidate>& found) const;
 

@@ -129,6 +129,15 @@ std::vector<ModelSpot> OrientationFit::pattern(const Mat3& R_lab_crystal) const 
   return result;
 }
 
+std::vector<Vec2> OrientationFit::possible(const Mat3& R_lab_crystal) const {
+  std::vector<Vec2> result;
+  for (const Line& line : lines_) {
+    const Vec3 g = R_lab_crystal * line.g;
+    if (std::abs(excitation_error(g)) <= 2 * reach_) result.emplace_back(g.head<2>());
+  }
+  return result;
+}
+
 /// One fit: peaks, the reflections that are theirs, and where it has come to.
 class OrientationFit::Fit {
  public:

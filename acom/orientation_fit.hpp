@@ -35,6 +35,9 @@ class OrientationFit {
   /// As the library would have it.
   std::vector<ModelSpot> pattern(const Mat3& R_lab_crystal) const;
 
+  /// Where reflections might be seen: up to twice as far from the Ewald sphere as in the library.
+  std::vector<Vec2> possible(const Mat3& R_lab_crystal) const;
+
   /// Near `start`, by robust least squares; none if fewer than three peaks are near spots.
   std::optional<FittedOrientation> fit(const std::vector<PeakVector>& peaks, const Mat3& start,
                                        double position_tolerance) const;

@@ -121,13 +121,15 @@ void PhaseCandidates::compare(const std::vector<PeakVector>& peaks, Candidate& c
   match.residual_invA = match.peaks > 0 ? std::sqrt(squares / match.peaks) : 0;
 }
 
-std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peaks) const {
+std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peaks,
+                                             const std::vector<WeightedSpot>& explained) const {
   std::vector<Candidate> result;
   const std::vector<PeakVector> in_use = used(peaks);
   if (int(in_use.size()) < options_.least_peaks) return result;
   std::vector<WeightedSpot> pattern;
   for (const PeakVector& peak : in_use)
     pattern.push_back({peak.q, std::pow(peak.intensity, options_.intensity_power)});
+  for (const WeightedSpot& spot : explained) pattern.push_back({spot.q, -spot.weight});
   const auto best = search(pattern);
   for (const auto& [hit, R] : best) {
     Candidate candidate;
@@ -153,6 +155,17 @@ std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peak
     compare(peaks, candidate);
     result.push_back(std::move(candidate));
   }
+  return result;
+}
+
+std::vector<bool> PhaseCandidates::reached(const std::vector<PeakVector>& peaks,
+                                           const Mat3& R_lab_crystal) const {
+  const std::vector<Vec2> possible = fit_.possible(R_lab_crystal);
+  std::vector<bool> result;
+  for (const PeakVector& peak : peaks)
+    result.push_back(std::any_of(possible.begin(), possible.end(), [&](const Vec2& q) {
+      return (q - peak.q).norm() < 2 * options_.position_tolerance;
+    }));
   return result;
 }
 

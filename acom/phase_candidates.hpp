@@ -23,11 +23,16 @@ class PhaseCandidates {
   /// A peak that a template of this library could explain.
   bool in_range(const Vec2& q) const;
 
-  /// The orientations most like the peaks that are in range, distinct, in no order.
-  std::vector<Candidate> find(const std::vector<PeakVector>& peaks) const;
+  /// The orientations most like the peaks that are in range, less what is `explained` already;
+  /// distinct, in no order. Scores are of all peaks.
+  std::vector<Candidate> find(const std::vector<PeakVector>& peaks,
+                              const std::vector<WeightedSpot>& explained = {}) const;
 
   /// Orientations of the crystal that count as one.
   bool same(const Mat3& A, const Mat3& B) const;
+
+  /// Peaks, as many flags, that reflections of the crystal are near to, be they faint.
+  std::vector<bool> reached(const std::vector<PeakVector>& peaks, const Mat3& R_lab_crystal) const;
 
   /// −2 ln likelihood of a fitted candidate, with these errors of the peaks.
   double misfit(const std::vector<PeakVector>& peaks, const Candidate& candidate,
