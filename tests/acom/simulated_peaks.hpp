@@ -1,13 +1,11 @@
-// Peaks of a crystal in random orientations, as a measurement would have them, and a plain net of
-// zone axes.
+// Peaks of a crystal in random orientations, as a measurement would have them.
 #pragma once
-#include <Eigen/Geometry>
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "acom/library.hpp"
+#include "acom/zone_sampling.hpp"
 #include "crystal/rotation.hpp"
 #include "scan/lattice.hpp"
 
@@ -18,27 +16,13 @@ inline Mat3 random_rotation(std::mt19937_64& random) {
   return from_quaternion({normal(random), normal(random), normal(random), normal(random)});
 }
 
-/// Orientations whose zone axes are on a spiral over the sphere, one of each set that `symmetry`
-/// makes equal: those nearest a direction that it does not repeat.
-inline std::vector<Mat3> net_of_axes(const std::vector<Mat3>& symmetry, double step_deg) {
-  const double pi = 3.14159265358979;
-  const int count = int(4 * pi / std::pow(step_deg * pi / 180, 2));
-  const Vec3 generic = Vec3(0.25, 0.1, 1).normalized();
-  std::vector<Mat3> result;
-  for (int i = 0; i < count; ++i) {
-    const double z = 1 - (2 * i + 1.0) / count, turn = i * pi * (3 - std::sqrt(5.0));
-    const double r = std::sqrt(1 - z * z);
-    const Vec3 axis(r * std::cos(turn), r * std::sin(turn), z);
-    if (std::any_of(symmetry.begin(), symmetry.end(), [&](const Mat3& S) {
-          return (S * axis).dot(generic) > axis.dot(generic) + 1e-12;
-        }))
-      continue;
-    // the axis to −z, the source
-    const Vec3 across = axis.cross(-Vec3::UnitZ());
-    result.push_back(across.norm() < 1e-9 ? rotation_about(Vec3::UnitX(), z > 0 ? pi : 0)
-                                          : rotation_about(across, std::acos(-z)));
-  }
-  return result;
+/// A kinematical library over the zone axes that the Laue group leaves different.
+inline PhaseLibrary library_of(const Crystal& crystal, double step_deg, SpotOptions options) {
+  const FundamentalZone zone(laue_group(point_group(crystal)));
+  std::vector<Mat3> orientations;
+  for (const Vec3& axis : zone_axes(zone, step_deg * 3.14159265358979 / 180).axes)
+    orientations.push_back(zone_orientation(axis));
+  return kinematical_library(crystal.name, crystal, 300, options, orientations);
 }
 
 struct PeakNoise {
@@ -74,6 +58,22 @@ inline std::vector<PeakVector> noisy_peaks(const std::vector<Spot>& spots, const
     peaks.push_back(peak);
   }
   return peaks;
+}
+
+/// Angle to the truth [degrees], modulo a turn by 180° in the plane if `or_turned`: the zero-order
+/// zone hardly tells it.
+inline double error_deg(const Mat3& R, const Mat3& truth, const std::vector<Mat3>& symmetry,
+                        bool or_turned = true) {
+  const double pi = 3.14159265358979;
+  double error = misorientation(R, truth, symmetry);
+  if (or_turned)
+    error = std::min(error, misorientation(rotation_about(Vec3::UnitZ(), pi) * R, truth, symmetry));
+  return error * 180 / pi;
+}
+
+inline double quantile(std::vector<double> values, double fraction) {
+  std::sort(values.begin(), values.end());
+  return values.at(std::size_t(fraction * double(values.size() - 1)));
 }
 
 }  // namespace pendel
