@@ -2,7 +2,7 @@
 # Everything is built by CMake: see CMakePresets.json.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build configure demo test sanitize bench format clean packages help
+.PHONY: build configure demo test python sanitize bench format clean packages help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -33,6 +33,13 @@ demo: configure ## fit tilt and polarization of a simulated SrTiO3/PbTiO3 vortex
 
 test: build ## build and run every test, slow ones included
 	@ctest --test-dir build/release --output-on-failure --no-tests=error --parallel $(TEST_JOBS)
+
+python: ## build the Python package into build/release/python and test it
+	@scripts/install_packages.sh python
+	@cmake --preset release -DPENDEL_PYTHON=$(PENDEL_PYTHON) -DPENDEL_PYTHON_PACKAGE=ON
+	@cmake --build build/release --parallel $(JOBS) --target python_package
+	@ctest --test-dir build/release --output-on-failure --no-tests=error -R python.package
+	@echo "The package is in build/release/python: export PYTHONPATH=$(CURDIR)/build/release/python"
 
 sanitize: packages ## run the fast tests under the address and undefined-behaviour sanitizers
 	@cmake --preset sanitize -DPENDEL_PYTHON=$(PENDEL_PYTHON)

@@ -1,7 +1,9 @@
 #!/bin/bash
-# Installs the packages of packages.txt that this Debian or Ubuntu machine lacks; says which.
+# Installs the packages of packages.txt that this Debian or Ubuntu machine lacks; says which. Those
+# of lines that begin with "NAME:" only if NAME is an argument.
 # Uses sudo only if something is missing and the user is not root.
 set -u
+extra=${1:-none}
 list="$(dirname "$0")/../packages.txt"
 
 if ! command -v apt-get >/dev/null; then
@@ -19,7 +21,7 @@ while read -r -a names; do
     installed "$name" && continue 2
   done
   missing+=("${names[*]}")
-done < <(sed -e 's/#.*//' -e 's/|/ /g' "$list" | grep '[^[:space:]]')
+done < <(sed -e 's/#.*//' -e "s/^$extra://" -e '/^[a-z]*:/d' -e 's/|/ /g' "$list" | grep '[^[:space:]]')
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 # The first name of each line that apt can install; the other lines are left in `unknown`.

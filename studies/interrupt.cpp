@@ -16,6 +16,7 @@ extern "C" void pendel_on_signal(int number) {
 }  // namespace
 
 void watch_signals() {
+  requested = 0;
   std::signal(SIGINT, pendel_on_signal);
   std::signal(SIGTERM, pendel_on_signal);
   // writing beyond a limit of the file system is then an error of write(), which is reported

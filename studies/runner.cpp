@@ -78,9 +78,10 @@ LoadedStudy load(const RunArguments& arguments) {
 
 }  // namespace
 
-void run(const RunArguments& arguments) {
+std::string run(const RunArguments& arguments) {
   LoadedStudy loaded = load(arguments);
   std::visit([&](const auto& study) { study.run(loaded.context); }, loaded.study);
+  return loaded.context.output;
 }
 
 void check(const RunArguments& arguments) {

@@ -12,8 +12,8 @@ struct RunArguments {
   bool resume = false, quiet = false;
 };
 
-/// Errors of all of them: pendel::Error, whose kind is the exit status.
-void run(const RunArguments& arguments);
+/// Errors of all of them: pendel::Error, whose kind is the exit status. Returns the result's path.
+std::string run(const RunArguments& arguments);
 /// Reads the study and every input; prints what would run.
 void check(const RunArguments& arguments);
 

@@ -23,7 +23,8 @@ ROOMS = {
     "acom": ["core", "crystal", "io", "sim", "scan"],
 }
 ROOMS["studies"] = list(ROOMS)
-ROOMS["tests"] = ROOMS["studies"] + ["studies"]
+ROOMS["python"] = list(ROOMS)
+ROOMS["tests"] = ROOMS["python"] + ["python"]
 ROOMS["bench"] = ROOMS["tests"] + ["tests"]
 
 # Where a library may be included: rooms or single files, and only in their .cpp files. Tests and
@@ -38,6 +39,7 @@ LIBRARIES = {
     "Ceres": (r"(ceres|glog)/", ["fit/solve.cpp"]),
     "yaml-cpp": (r"yaml-cpp/", ["studies"]),
     "CLI11": (r"CLI/", ["studies"]),
+    "pybind11": (r"pybind11/", ["python", "python/bind/bind.hpp"]),
     "Boost": (r"boost/", []),
     "Google Benchmark": (r"benchmark/", []),
 }
@@ -53,7 +55,7 @@ def problem(tree, path, quote, name):
     """What is wrong with one include, or None."""
     room = path.parts[0]
     if quote == '"':
-        beside = room in ("tests", "bench") and (tree / path.parent / name).is_file()
+        beside = room in ("tests", "bench", "python") and (tree / path.parent / name).is_file()
         if name in MADE or beside:
             return None
         target = name.split("/")[0]
@@ -68,7 +70,7 @@ def problem(tree, path, quote, name):
                 return None
             if room not in places and path.as_posix() not in places:
                 return f"{library} ({name}) belongs in {', '.join(places) or 'tests or bench'} only"
-            if path.suffix != ".cpp":
+            if path.suffix != ".cpp" and room != "python":
                 return f"{library} ({name}) may be included in .cpp files only"
             return None
     if re.match(EVERYWHERE, name) or (

@@ -1,0 +1,214 @@
+// Crystals: cell, atoms, symmetry, structure factors.
+#include "bind.hpp"
+#include "cif/read.hpp"
+#include "cif/write.hpp"
+#include "core/error.hpp"
+#include "crystal/orientation.hpp"
+#include "crystal/point_group.hpp"
+#include "crystal/structure_factor.hpp"
+#include "studies/options.hpp"
+
+namespace pendel::python {
+
+namespace {
+
+using Eigen::MatrixXd;
+
+Crystal from_cif(const py::object& path, const std::string& block, double default_B_A2) {
+  CifOptions options;
+  options.block = block;
+  options.default_B_A2 = default_B_A2;
+  std::vector<std::string> notes;
+  const std::string file = py::str(path);
+  const Crystal crystal = read_cif(file, options, &notes);
+  const py::object warn = py::module_::import("warnings").attr("warn");
+  for (const std::string& note : notes) warn(file + ": " + note);
+  return crystal;
+}
+
+/// One value for every atom: of a number, or of an array of them.
+std::vector<double> per_atom(const py::object& given, std::size_t atoms, double otherwise,
+                             const std::string& name) {
+  if (given.is_none()) return std::vector<double>(atoms, otherwise);
+  const auto values = given.cast<Reals>();
+  if (values.ndim() == 0) return std::vector<double>(atoms, values.data()[0]);
+  if (std::size_t(values.size()) != atoms)
+    throw Error(ErrorKind::study, "Crystal: " + name + " has " + std::to_string(values.size()) +
+                                      " values for " + std::to_string(atoms) + " atoms");
+  return {values.data(), values.data() + values.size()};
+}
+
+Crystal from_arrays(const std::array<double, 6>& cell, const py::sequence& elements,
+                    const Reals& positions, const py::object& occupancies, const py::object& B_A2,
+                    const py::object& U_A2, const std::string& name) {
+  Crystal crystal;
+  crystal.name = name;
+  crystal.cell = Cell(cell[0], cell[1], cell[2], cell[3], cell[4], cell[5]);
+  const MatrixXd places = rows_of(positions, 3, "Crystal: positions");
+  const std::size_t atoms = std::size_t(places.rows());
+  if (elements.size() != atoms)
+    throw Error(ErrorKind::study, "Crystal: " + std::to_string(elements.size()) + " elements for " +
+                                      std::to_string(atoms) + " positions");
+  if (!B_A2.is_none() && !U_A2.is_none())
+    throw Error(ErrorKind::study, "Crystal: B_A2 and U_A2 say the same; give one of them");
+  const auto occupancy = per_atom(occupancies, atoms, 1, "occupancies");
+  const auto B = per_atom(B_A2, atoms, 0, "B_A2");
+  std::map<int, int> count;
+  for (std::size_t i = 0; i < atoms; ++i) {
+    Site site;
+    const py::object element = elements[i];
+    site.Z = py::isinstance<py::str>(element) ? atomic_number(element.cast<std::string>())
+                                              : element.cast<int>();
+    if (site.Z < 1 || site.Z > 118)
+      throw Error(ErrorKind::study,
+                  "Crystal: " + py::str(element).cast<std::string>() + " is no element");
+    site.label = element_symbol(site.Z) + std::to_string(++count[site.Z]);
+    site.position.v = places.row(Eigen::Index(i)).transpose();
+    site.occupancy = occupancy[i];
+    site.set_B(B[i]);
+    if (!U_A2.is_none()) {
+      const auto U = U_A2.cast<Reals>();
+      if (std::size_t(U.size()) != 9 * atoms)
+        throw Error(ErrorKind::study, "Crystal: U_A2 is no array of shape (atoms, 3, 3)");
+      site.U = Eigen::Map<const Mat3>(U.data() + 9 * i);
+    }
+    crystal.sites.push_back(site);
+  }
+  return crystal;
+}
+
+template <class Value>
+py::list of_sites(const Crystal& crystal, Value value) {
+  py::list list;
+  for (const Site& site : crystal.sites) list.append(value(site));
+  return list;
+}
+
+py::tuple factors(const Crystal& crystal, const Indices& hkl, double energy_keV,
+                  const py::kwargs& keywords) {
+  const auto options = options_of<ScatteringOptions>(keywords, "structure_factors");
+  const std::vector<Hkl> reflections = hkl_of(hkl);
+  std::vector<Ug> values;
+  {
+    py::gil_scoped_release release;
+    values = structure_factors(crystal, reflections, energy_keV, options.potential());
+  }
+  Eigen::VectorXcd elastic(values.size()), absorptive(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    elastic[Eigen::Index(i)] = values[i].elastic;
+    absorptive[Eigen::Index(i)] = options.absorption_strength * values[i].absorptive;
+  }
+  return py::make_tuple(elastic, absorptive);
+}
+
+}  // namespace
+
+void bind_crystal(py::module_& module) {
+  py::class_<Crystal>(module, "Crystal",
+                      "A crystal: its cell and every atom in it (symmetry already applied).")
+      .def(py::init(&from_arrays), py::arg("cell"), py::arg("elements"), py::arg("positions"),
+           py::arg("occupancies") = py::none(), py::arg("B_A2") = py::none(),
+           py::arg("U_A2") = py::none(), py::arg("name") = "",
+           "cell: a, b, c [Å], alpha, beta, gamma [degrees]. elements: symbols or atomic numbers "
+           "(atoms).\npositions: fractions of the cell (atoms, 3). occupancies, B_A2 [Å²]: one "
+           "number or (atoms).\nU_A2: mean-square displacements [Å²] in the Cartesian frame a || "
+           "x, c* || z, (atoms, 3, 3).")
+      .def_static("from_cif", &from_cif, py::arg("path"), py::arg("block") = "",
+                  py::arg("default_B_A2") = 0.5,
+                  "The crystal of a CIF file, symmetry applied. What was assumed is said in "
+                  "warnings.\ndefault_B_A2: B of atoms for which the file gives none.")
+      .def(
+          "to_cif",
+          [](const Crystal& c, const py::object& path) {
+            write_cif(c, py::str(path).cast<std::string>());
+          },
+          py::arg("path"), "Writes it as a CIF file, every atom listed.")
+      .def_readwrite("name", &Crystal::name)
+      .def_property_readonly(
+          "cell",
+          [](const Crystal& c) {
+            const Vec3 e = c.cell.edges(), a = c.cell.angles_deg();
+            return py::make_tuple(e[0], e[1], e[2], a[0], a[1], a[2]);
+          },
+          "a, b, c [Å], alpha, beta, gamma [degrees].")
+      .def_property_readonly(
+          "lattice_A",
+          [](const Crystal& c) -> Mat3 { return c.cell.orthogonalization().transpose(); },
+          "Rows a, b, c [Å] in the Cartesian frame a || x, c* || z; (3, 3).")
+      .def_property_readonly("volume_A3", [](const Crystal& c) { return c.volume(); })
+      .def_property_readonly(
+          "elements",
+          [](const Crystal& c) {
+            return of_sites(c, [](const Site& s) { return element_symbol(s.Z); });
+          },
+          "Symbols; (atoms).")
+      .def_property_readonly(
+          "labels",
+          [](const Crystal& c) { return of_sites(c, [](const Site& s) { return s.label; }); },
+          "Names of the atoms' sites; (atoms).")
+      .def_property_readonly(
+          "positions",
+          [](const Crystal& c) {
+            MatrixXd x(c.sites.size(), 3);
+            for (std::size_t i = 0; i < c.sites.size(); ++i)
+              x.row(Eigen::Index(i)) = c.sites[i].position.v.transpose();
+            return x;
+          },
+          "Fractions of the cell; (atoms, 3).")
+      .def_property_readonly("occupancies",
+                             [](const Crystal& c) {
+                               Eigen::VectorXd x(c.sites.size());
+                               for (std::size_t i = 0; i < c.sites.size(); ++i)
+                                 x[Eigen::Index(i)] = c.sites[i].occupancy;
+                               return x;
+                             })
+      .def_property_readonly(
+          "B_A2",
+          [](const Crystal& c) {
+            Eigen::VectorXd x(c.sites.size());
+            for (std::size_t i = 0; i < c.sites.size(); ++i) x[Eigen::Index(i)] = c.sites[i].B();
+            return x;
+          },
+          "Debye-Waller B = 8π² times the mean-square displacement [Å²]; "
+          "(atoms).")
+      .def_property_readonly(
+          "point_group", [](const Crystal& c) { return point_group(c).name; },
+          "Hermann-Mauguin symbol, found from the atoms.")
+      .def(
+          "reflections",
+          [](const Crystal& c, double g_max_invA) {
+            return array_of(reflections_within(c.cell, g_max_invA));
+          },
+          py::arg("g_max_invA"),
+          "Miller indices of every reciprocal-lattice point with |g| <= g_max_invA [1/Å], (0,0,0) "
+          "first, sorted by |g|; (n, 3).")
+      .def(
+          "g",
+          [](const Crystal& c, const Indices& hkl) {
+            const std::vector<Hkl> list = hkl_of(hkl);
+            MatrixXd g(list.size(), 3);
+            for (std::size_t i = 0; i < list.size(); ++i)
+              g.row(Eigen::Index(i)) = c.g(list[i]).v.transpose();
+            return g;
+          },
+          py::arg("hkl"), "Reciprocal vectors [1/Å, no 2π], crystal Cartesian; (n, 3).")
+      .def(
+          "structure_factors", &factors, py::arg("hkl"), py::arg("energy_keV"),
+          "U_g and U'_g [1/Å²] of reflections (n, 3): two complex arrays (n). Keywords as the keys "
+          "of a\nstudy's engine: scattering='lobato' | 'kirkland' | 'peng' | 'weickenmeier-kohl', "
+          "absorption='none' |\n'proportional' | 'weickenmeier-kohl', proportional_absorption, "
+          "absorption_strength.")
+      .def("__repr__", [](const Crystal& c) {
+        return "<pendel.Crystal " + c.name + ": " + std::to_string(c.sites.size()) + " atoms>";
+      });
+  module.def(
+      "orientation",
+      [](const Crystal& c, const Vec3& beam_direction, const Vec3& x_axis) {
+        return orientation(c.cell, beam_direction, x_axis);
+      },
+      py::arg("crystal"), py::arg("beam_direction"), py::arg("x_axis"),
+      "R (3, 3) with v_lab = R v_crystal: the lattice direction beam_direction along +z (the "
+      "way the\nbeam goes; minus the zone axis), x_axis along +x (detector columns).");
+}
+
+}  // namespace pendel::python

@@ -1,0 +1,425 @@
+// Layers of crystal, the engine that crosses them, and what comes out with its derivatives.
+#include "bind.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "crystal/displacement.hpp"
+#include "crystal/orientation.hpp"
+#include "fit/position_fit.hpp"
+#include "model/forward_model.hpp"
+#include "model/surrogate.hpp"
+#include "sim/beams.hpp"
+#include "studies/engine.hpp"
+
+namespace pendel::python {
+
+namespace {
+
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+using ComplexArray = py::array_t<complex>;
+
+constexpr double unbounded = std::numeric_limits<double>::infinity();
+
+/// A specimen and an engine with its beams.
+class Simulator {
+ public:
+  Simulator(const py::sequence& layers, double energy_keV,
+            const std::optional<Vec3>& beam_direction, const std::optional<Vec3>& zone_axis,
+            const std::optional<Vec3>& x_axis, const std::optional<Mat3>& R_lab_crystal,
+            const Vec2& tilt_mrad, const py::object& tilts_mrad, const py::kwargs& keywords) {
+    const auto options = options_of<EngineOptions>(keywords, "Simulator");
+    const int given = bool(beam_direction) + bool(zone_axis) + bool(R_lab_crystal);
+    if (given != 1 || bool(x_axis) == bool(R_lab_crystal))
+      throw Error(ErrorKind::study,
+                  "Simulator: give the orientation as beam_direction and x_axis, as zone_axis and "
+                  "x_axis, or as R_lab_crystal");
+    state_.energy_keV = energy_keV;
+    state_.beam_tilt = 1e-3 * tilt_mrad;
+    state_.absorption_strength = options.absorption_strength;
+    std::vector<const Crystal*> known;
+    for (const py::handle& item : layers) {
+      const auto layer = item.cast<std::pair<const Crystal*, double>>();
+      if (!layer.first || !(layer.second > 0))
+        throw Error(ErrorKind::study,
+                    "Simulator: a layer is a Crystal and a thickness in Å above 0");
+      std::size_t index = 0;
+      while (index < known.size() && known[index] != layer.first) ++index;
+      if (index == known.size()) {
+        known.push_back(layer.first);
+        const Vec3 along = beam_direction ? *beam_direction
+                           : zone_axis    ? Vec3(-*zone_axis)
+                                          : Vec3(0, 0, 1);
+        state_.crystals.push_back(
+            {*layer.first,
+             R_lab_crystal ? *R_lab_crystal : orientation(layer.first->cell, along, *x_axis)});
+      }
+      state_.layers.push_back({int(index), layer.second});
+    }
+    if (state_.layers.empty()) throw Error(ErrorKind::study, "Simulator: no layers");
+    std::vector<Vec2> incidence = {Vec2(0, 0)};
+    if (!tilts_mrad.is_none()) incidence = tilts(tilts_mrad.cast<Reals>());
+    py::gil_scoped_release release;
+    // split-step has a grid instead of a list: every beam of the zone on it is asked for
+    std::vector<Hkl> wanted = {Hkl{}};
+    if (engine_kind(state_, options) == EngineKind::splitstep)
+      wanted = zone_beams(state_, options.g_max_invA).hkl;
+    EngineWithBeams made =
+        make_engine(state_, wanted, options, beam_list(state_, options, incidence), incidence);
+    note_ = made.note;
+    engine_ = std::make_shared<const Engine>(std::move(made.engine));
+  }
+
+  const State& state() const { return state_; }
+  const std::shared_ptr<const Engine>& engine() const { return engine_; }
+  const std::string& note() const { return note_; }
+  Indices hkl() const { return array_of(beams(*engine_).hkl); }
+  MatrixXd g() const {
+    const Beams& list = beams(*engine_);
+    MatrixXd g(list.size(), 3);
+    for (std::size_t i = 0; i < list.size(); ++i) g.row(Eigen::Index(i)) = list.g[i].transpose();
+    return g;
+  }
+
+  py::object exit_waves(const Reals& tilts_mrad, const py::object& derivatives) const {
+    const std::vector<Vec2> incidence = tilts(tilts_mrad);
+    std::vector<StateTangent> tangents;
+    if (!derivatives.is_none())
+      for (const auto& p : derivatives.cast<std::vector<Parameter>>())
+        tangents.push_back(p.direction);
+    // in blocks of a few directions, which share work, for each thread
+    constexpr std::size_t most = 16;
+    const std::size_t blocks = (incidence.size() + most - 1) / most, N = beams(*engine_).size();
+    ComplexArray psi({incidence.size(), N});
+    ComplexArray dpsi({tangents.size(), incidence.size(), N});
+    complex *to = psi.mutable_data(), *dto = dpsi.mutable_data();
+    {
+      py::gil_scoped_release release;
+      parallel_for(long(blocks), [&](long block, int) {
+        const std::size_t first = std::size_t(block) * most;
+        const std::vector<Vec2> part(
+            incidence.begin() + long(first),
+            incidence.begin() + long(std::min(first + most, incidence.size())));
+        ExitWaves waves;
+        pendel::exit_waves(*engine_, state_, part, tangents, waves);
+        for (std::size_t d = 0; d < part.size(); ++d) {
+          const auto column = Eigen::Index(d);
+          for (std::size_t i = 0; i < N; ++i)
+            to[(first + d) * N + i] = waves.psi(Eigen::Index(i), column);
+          for (std::size_t t = 0; t < tangents.size(); ++t)
+            for (std::size_t i = 0; i < N; ++i)
+              dto[(t * incidence.size() + first + d) * N + i] =
+                  waves.dpsi[t](Eigen::Index(i), column);
+        }
+      });
+    }
+    if (derivatives.is_none()) return psi;
+    return py::make_tuple(psi, dpsi);
+  }
+
+  ComplexArray thickness_series(const std::vector<double>& thicknesses_A, const Reals& tilts_mrad,
+                                int layer) const {
+    if (layer < 0 || layer >= int(state_.layers.size()))
+      throw Error(ErrorKind::study, "thickness_series: there is no layer " + std::to_string(layer));
+    const std::vector<Vec2> incidence = tilts(tilts_mrad);
+    const std::size_t N = beams(*engine_).size();
+    ComplexArray psi({thicknesses_A.size(), incidence.size(), N});
+    complex* to = psi.mutable_data();
+    py::gil_scoped_release release;
+    pendel::thickness_series(
+        *engine_, state_, incidence, layer, thicknesses_A,
+        [&](std::size_t t, const std::vector<std::size_t>& directions, const MatrixXcd& block) {
+          for (std::size_t d = 0; d < directions.size(); ++d)
+            for (std::size_t i = 0; i < N; ++i)
+              to[(t * incidence.size() + directions[d]) * N + i] =
+                  block(Eigen::Index(i), Eigen::Index(d));
+        });
+    return psi;
+  }
+
+ private:
+  static std::vector<Vec2> tilts(const Reals& tilts_mrad) {
+    const MatrixXd rows = rows_of(tilts_mrad, 2, "tilts_mrad");
+    std::vector<Vec2> result;
+    for (Eigen::Index i = 0; i < rows.rows(); ++i)
+      result.push_back(1e-3 * Vec2(rows.row(i).transpose()));
+    return result;
+  }
+
+  State state_;
+  std::shared_ptr<const Engine> engine_;
+  std::string note_;
+};
+
+/// Disk intensities as a function of parameters.
+class Model {
+ public:
+  Model(const Simulator& simulator, const Indices& hkl, const std::vector<Parameter>& parameters,
+        double semiangle_mrad, const std::optional<double>& surrogate_tolerance)
+      : hkl_(hkl_of(hkl)) {
+    py::gil_scoped_release release;
+    double g_max = 0;
+    for (const Hkl& h : hkl_)
+      g_max = std::max(g_max, simulator.state().crystals[0].crystal.g(h).v.norm());
+    const int degree =
+        disk_aperture_degree(1e-3 * semiangle_mrad, g_max, total_thickness(simulator.state()));
+    exact_ = std::make_shared<ForwardModel>(simulator.state(), simulator.engine(), hkl_, parameters,
+                                            1e-3 * semiangle_mrad, degree);
+    model_ = exact_;
+    if (surrogate_tolerance) {
+      SurrogateOptions options;
+      options.tolerance = *surrogate_tolerance;
+      model_ = std::make_shared<Surrogate>(*exact_, options);
+    }
+  }
+
+  const DiskModel& model() const { return *model_; }
+  Indices hkl() const { return array_of(hkl_); }
+
+  py::object evaluate(const Reals& values, bool jacobian) const {
+    const auto count = Eigen::Index(model_->parameters().size()), disks = Eigen::Index(hkl_.size());
+    const MatrixXd rows = rows_of(values, int(count), "values");
+    const bool one = values.ndim() == 1;
+    py::array_t<double> intensity({py::ssize_t(rows.rows()), py::ssize_t(disks)});
+    py::array_t<double> slopes(
+        {py::ssize_t(jacobian ? rows.rows() : 0), py::ssize_t(disks), py::ssize_t(count)});
+    double *to = intensity.mutable_data(), *dto = slopes.mutable_data();
+    {
+      py::gil_scoped_release release;
+      parallel_for(long(rows.rows()), [&](long i, int) {
+        const VectorXd x = rows.row(i).transpose();
+        VectorXd I;
+        MatrixXd J;
+        model_->evaluate(x.data(), I, jacobian ? &J : nullptr);
+        for (Eigen::Index d = 0; d < disks; ++d) {
+          to[i * disks + d] = I[d];
+          if (jacobian)
+            for (Eigen::Index p = 0; p < count; ++p) dto[(i * disks + d) * count + p] = J(d, p);
+        }
+      });
+    }
+    const auto shaped = [&](py::array array) {
+      return one ? py::object(array[py::int_(0)]) : py::object(array);
+    };
+    if (!jacobian) return shaped(intensity);
+    return py::make_tuple(shaped(intensity), shaped(slopes));
+  }
+
+  py::dict fit(const Reals& intensities, const std::string& noise,
+               const std::optional<Reals>& variances, double dose,
+               const std::array<double, 2>& scale, const std::array<double, 2>& background,
+               int samples, int starts) const {
+    const auto disks = Eigen::Index(hkl_.size());
+    const MatrixXd rows = rows_of(intensities, int(disks), "intensities");
+    if (noise != "poisson" && noise != "gaussian")
+      throw Error(ErrorKind::study, "fit: noise is poisson or gaussian, not " + noise);
+    if ((noise == "gaussian") != bool(variances))
+      throw Error(ErrorKind::study, "fit: variances belong to noise='gaussian'");
+    MatrixXd variance;
+    if (variances) variance = rows_of(*variances, int(disks), "variances");
+    if (variances && variance.rows() != rows.rows())
+      throw Error(ErrorKind::study, "fit: variances and intensities differ in shape");
+    for (const Parameter& p : model_->parameters())
+      if (!std::isfinite(p.lower) || !std::isfinite(p.upper))
+        throw Error(ErrorKind::study,
+                    "fit: parameter " + p.name + " has no range; give lower and upper");
+    FitOptions options;
+    options.starts = starts;
+    options.nuisance = {scale[0], scale[1], background[0], background[1]};
+    const auto positions = rows.rows(), count = Eigen::Index(model_->parameters().size());
+    const auto unknowns = count + 2;
+    MatrixXd values(positions, count), errors(positions, count), fitted(positions, disks);
+    VectorXd scales(positions), backgrounds(positions), chi2(positions);
+    py::array_t<double> covariance({positions, unknowns, unknowns});
+    double* cov = covariance.mutable_data();
+    py::array_t<int> status(positions);
+    int* state = status.mutable_data();
+    {
+      py::gil_scoped_release release;
+      const StartTable table(*model_, samples);
+      parallel_for(long(positions), [&](long i, int) {
+        DiskData data;
+        data.intensity = rows.row(i).transpose();
+        data.noise.kind = variances ? Noise::gaussian : Noise::poisson;
+        if (variances) data.variance = variance.row(i).transpose();
+        data.dose = dose;
+        const PositionFit fit =
+            fit_position(*model_, table, data, options, model_ == exact_ ? nullptr : exact_.get());
+        state[i] = int(fit.status);
+        const bool none = fit.status == FitStatus::no_data;
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        for (Eigen::Index p = 0; p < count; ++p) {
+          values(i, p) = none ? nan : fit.solution.values[p];
+          errors(i, p) = none ? nan : std::sqrt(fit.covariance(p, p));
+        }
+        for (Eigen::Index p = 0; p < unknowns; ++p)
+          for (Eigen::Index q = 0; q < unknowns; ++q)
+            cov[(i * unknowns + p) * unknowns + q] = none ? nan : fit.covariance(p, q);
+        scales[i] = none ? nan : fit.solution.scale;
+        backgrounds[i] = none ? nan : fit.solution.background;
+        chi2[i] = none ? nan : fit.reduced_chi2;
+        for (Eigen::Index d = 0; d < disks; ++d) fitted(i, d) = none ? nan : fit.fitted[d];
+      });
+    }
+    py::dict result;
+    py::list names;
+    for (const Parameter& p : model_->parameters()) names.append(p.name);
+    result["parameters"] = names;
+    result["values"] = values;
+    result["errors"] = errors;
+    result["covariance"] = covariance;
+    result["scale"] = scales;
+    result["background"] = backgrounds;
+    result["reduced_chi2"] = chi2;
+    result["fitted"] = fitted;
+    result["status"] = status;
+    return result;
+  }
+
+ private:
+  std::vector<Hkl> hkl_;
+  std::shared_ptr<const ForwardModel> exact_;
+  std::shared_ptr<const DiskModel> model_;
+};
+
+int checked_crystal(const Simulator& s, int crystal) {
+  if (crystal < 0 || crystal >= int(s.state().crystals.size()))
+    throw Error(ErrorKind::study, "there is no crystal " + std::to_string(crystal) +
+                                      "; the simulator has " +
+                                      std::to_string(s.state().crystals.size()));
+  return crystal;
+}
+
+Parameter displacement(const Simulator& s, const Reals& displacements_A, const std::string& name,
+                       int crystal, double lower, double upper) {
+  const Crystal& moved = s.state().crystals[std::size_t(checked_crystal(s, crystal))].crystal;
+  const MatrixXd rows = rows_of(displacements_A, 3, "displacements_A");
+  if (std::size_t(rows.rows()) != moved.sites.size())
+    throw Error(ErrorKind::study, "displacements_A: " + std::to_string(rows.rows()) +
+                                      " rows for the crystal's " +
+                                      std::to_string(moved.sites.size()) + " atoms");
+  CrystalTangent mode;
+  for (Eigen::Index i = 0; i < rows.rows(); ++i)
+    mode.displacement.push_back(rows.row(i).transpose());
+  return mode_parameter(s.state(), crystal, mode, name, lower, upper);
+}
+
+}  // namespace
+
+void bind_simulator(py::module_& module) {
+  py::class_<Parameter>(module, "Parameter",
+                        "A direction in which the specimen or the beam changes, with a unit and a "
+                        "range; made by a Simulator.")
+      .def_readonly("name", &Parameter::name)
+      .def_readonly("unit", &Parameter::unit)
+      .def_readonly("lower", &Parameter::lower)
+      .def_readonly("upper", &Parameter::upper)
+      .def_readonly("nominal", &Parameter::nominal)
+      .def("__repr__",
+           [](const Parameter& p) { return "<pendel.Parameter " + p.name + " [" + p.unit + "]>"; });
+
+  py::class_<Simulator>(
+      module, "Simulator",
+      "Layers of crystal in a beam, and the engine that computes the waves behind them.")
+      .def(
+          py::init<const py::sequence&, double, const std::optional<Vec3>&,
+                   const std::optional<Vec3>&, const std::optional<Vec3>&,
+                   const std::optional<Mat3>&, const Vec2&, const py::object&, const py::kwargs&>(),
+          py::arg("layers"), py::arg("energy_keV"), py::arg("beam_direction") = py::none(),
+          py::arg("zone_axis") = py::none(), py::arg("x_axis") = py::none(),
+          py::arg("R_lab_crystal") = py::none(), py::arg("tilt_mrad") = Vec2(0, 0),
+          py::arg("tilts_mrad") = py::none(),
+          "layers: (Crystal, thickness [Å]) in beam order. The orientation: beam_direction or "
+          "zone_axis [uvw]\nwith x_axis [uvw], or R_lab_crystal (3, 3). tilt_mrad: direction of "
+          "the incident beam, the crystal\nfixed. tilts_mrad (n, 2): further directions that the "
+          "list of beams shall be good for.\nOther keywords as the keys of a study's engine: "
+          "kind='auto' | 'splitstep' | 'bloch' | 'kinematical',\nscattering, absorption, "
+          "g_max_invA, slice_A, sg_max_invA, tolerance, zones, ...")
+      .def_property_readonly(
+          "hkl", &Simulator::hkl,
+          "Miller indices of the beams in the first layer's crystal; (beams, 3).")
+      .def_property_readonly("g", &Simulator::g, "1/Å, lab frame; (beams, 3).")
+      .def_property_readonly("note", &Simulator::note, "How the beams were chosen.")
+      .def("exit_waves", &Simulator::exit_waves, py::arg("tilts_mrad") = Vec2(0, 0),
+           py::arg("derivatives") = py::none(),
+           "Complex amplitudes (n, beams) behind the specimen for incident directions (n, 2), "
+           "added to the\nsimulator's tilt. With derivatives, a list of Parameters: a pair, of the "
+           "amplitudes and their\nexact derivatives (parameters, n, beams) per unit of each.")
+      .def("thickness_series", &Simulator::thickness_series, py::arg("thicknesses_A"),
+           py::arg("tilts_mrad") = Vec2(0, 0), py::arg("layer") = 0,
+           "Amplitudes (thicknesses, n, beams) with one layer as thick as each in turn.")
+      .def(
+          "tilt",
+          [](const Simulator& s, const std::string& axis, double lower, double upper) {
+            if (axis != "x" && axis != "y")
+              throw Error(ErrorKind::study, "tilt: the axis is x or y, not " + axis);
+            return tilt_parameter(s.state(), axis == "y", lower, upper);
+          },
+          py::arg("axis"), py::arg("lower") = -unbounded, py::arg("upper") = unbounded,
+          "The beam's tilt along lab x or y [mrad].")
+      .def(
+          "thickness",
+          [](const Simulator& s, int layer, double lower, double upper) {
+            if (layer < 0 || layer >= int(s.state().layers.size()))
+              throw Error(ErrorKind::study, "there is no layer " + std::to_string(layer));
+            return thickness_parameter(s.state(), layer, lower, upper);
+          },
+          py::arg("layer") = 0, py::arg("lower") = -unbounded, py::arg("upper") = unbounded,
+          "The thickness of a layer [Å].")
+      .def("displacement", &displacement, py::arg("displacements_A"), py::arg("name"),
+           py::arg("crystal") = 0, py::arg("lower") = -unbounded, py::arg("upper") = unbounded,
+           "Amplitude of a displacement mode: displacements_A (atoms, 3) [Å, crystal Cartesian] at "
+           "amplitude 1.\ncrystal: of the different ones among the layers, in their order, from 0.")
+      .def(
+          "debye_waller",
+          [](const Simulator& s, const std::string& element, int crystal, double lower,
+             double upper) {
+            return debye_waller_parameter(s.state(), checked_crystal(s, crystal),
+                                          atomic_number(element), lower, upper);
+          },
+          py::arg("element"), py::arg("crystal") = 0, py::arg("lower") = -unbounded,
+          py::arg("upper") = unbounded, "Isotropic B [Å²] of an element.")
+      .def(
+          "absorption",
+          [](const Simulator& s, double lower, double upper) {
+            return absorption_parameter(s.state(), lower, upper);
+          },
+          py::arg("lower") = -unbounded, py::arg("upper") = unbounded,
+          "Factor on the absorptive potential.");
+
+  py::class_<Model>(module, "Model",
+                    "Intensities of diffraction disks as a function of parameters: value, "
+                    "Jacobian and fits.")
+      .def(py::init<const Simulator&, const Indices&, const std::vector<Parameter>&, double,
+                    const std::optional<double>&>(),
+           py::arg("simulator"), py::arg("hkl"), py::arg("parameters"),
+           py::arg("semiangle_mrad") = 0, py::arg("surrogate_tolerance") = py::none(),
+           "hkl: the disks (disks, 3). semiangle_mrad: of the illumination; 0: a plane wave. "
+           "surrogate_tolerance:\nfits use a fast Chebyshev series of this error (Σ|ΔI|/ΣI), "
+           "certified against the engine; needs ranges\nof all parameters and the engine "
+           "splitstep.")
+      .def_property_readonly("hkl", &Model::hkl)
+      .def_property_readonly("parameters", [](const Model& m) { return m.model().parameters(); })
+      .def(
+          "__call__", [](const Model& m, const Reals& values) { return m.evaluate(values, false); },
+          py::arg("values"),
+          "Intensities (n, disks), fractions of the incident beam, at values (n, parameters); one "
+          "row for one row.")
+      .def(
+          "jacobian", [](const Model& m, const Reals& values) { return m.evaluate(values, true); },
+          py::arg("values"),
+          "The intensities and their derivatives (n, disks, parameters), exact for the engine.")
+      .def("fit", &Model::fit, py::arg("intensities"), py::arg("noise") = "poisson",
+           py::arg("variances") = py::none(), py::arg("dose") = 1,
+           py::arg("scale") = std::array<double, 2>{0.5, 2},
+           py::arg("background") = std::array<double, 2>{0, 0}, py::arg("samples") = 2048,
+           py::arg("starts") = 5,
+           "Fits every row of intensities (n, disks): dose · scale · model + background, from "
+           "starts within the\nparameters' ranges. dose: data units per unit of intensity at scale "
+           "1; for noise='poisson' the data\nare counts. scale, background: ranges, equal ends fix "
+           "them. A dict of arrays: values, errors (n,\nparameters), covariance (n, parameters + "
+           "2, same; scale and background last), scale, background,\nreduced_chi2 (n), fitted (n, "
+           "disks), status (n; 0 converged, 1 not, 2 too few data), and parameters,\ntheir names. "
+           "NaN where there are no data.");
+}
+
+}  // namespace pendel::python

@@ -1,0 +1,52 @@
+// Whole studies, as the command runs them.
+#include <csignal>
+
+#include "bind.hpp"
+#include "core/parallel.hpp"
+#include "studies/interrupt.hpp"
+#include "studies/runner.hpp"
+
+namespace pendel::python {
+
+namespace {
+
+/// While a study runs, Ctrl-C asks it to stop where it can be continued; then Python has it again.
+class Signals {
+ public:
+  Signals() : interrupt_(std::signal(SIGINT, SIG_DFL)), terminate_(std::signal(SIGTERM, SIG_DFL)) {
+    watch_signals();
+  }
+  ~Signals() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, terminate_);
+  }
+
+ private:
+  void (*interrupt_)(int);
+  void (*terminate_)(int);
+};
+
+std::string run_study(const py::object& study, const std::vector<std::string>& settings,
+                      const py::object& output, bool resume, bool quiet) {
+  RunArguments arguments;
+  arguments.study = py::str(study).cast<std::string>();
+  arguments.settings = settings;
+  if (!output.is_none()) arguments.output = py::str(output).cast<std::string>();
+  arguments.resume = resume;
+  arguments.quiet = quiet;
+  py::gil_scoped_release release;
+  const Signals signals;
+  return run(arguments);
+}
+
+}  // namespace
+
+void bind_studies(py::module_& module) {
+  module.def("_run", &run_study, py::arg("study"), py::arg("settings"), py::arg("output"),
+             py::arg("resume"), py::arg("quiet"));
+  module.def("study_kinds", &study_kinds, "The kinds of study.");
+  module.def("new_study", &new_study, py::arg("kind"), "A commented, runnable YAML text.");
+  module.def("study_keys", &study_keys, py::arg("kind"), "The reference table of a kind's keys.");
+}
+
+}  // namespace pendel::python

@@ -1,0 +1,44 @@
+"""Dynamical electron diffraction, simulated and inverted.
+
+Lengths are in Å, scattering vectors in 1/Å (no 2π), energies in keV, tilts in mrad; the lab frame has x along the
+detector's columns, y along its rows and z along the beam.
+"""
+import os
+
+from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Simulator, StudyError, new_study,
+                      orientation, set_threads, study_keys, study_kinds, threads)
+from . import _pendel
+
+__all__ = ["Crystal", "InputError", "Model", "NumericalError", "Parameter", "Simulator", "StudyError", "load",
+           "new_study", "orientation", "run", "set_threads", "study_keys", "study_kinds", "threads"]
+
+
+def run(study, output=None, resume=False, quiet=True, **settings):
+    """Runs a YAML study, as `pendel run` does, and returns the path of its result.
+
+    settings replace values of the study, with two underscores for the dot: beam__energy_keV=200. Ctrl-C stops a long
+    run where `resume=True` can continue it (KeyboardInterrupt).
+    """
+    study = os.fspath(study)
+    output = os.fspath(output) if output is not None else None
+    pairs = [f"{key.replace('__', '.')}={_yaml(value)}" for key, value in settings.items()]
+    return _pendel._run(study, pairs, output, resume, quiet)
+
+
+def load(path):
+    """What a study has made: arrays with units and axes, by their names in the file (needs h5py)."""
+    from pendel_plot.result import read  # h5py is slow to import, and not needed for the rest
+    return read(os.fspath(path))
+
+
+def _yaml(value):
+    """A value as YAML writes it in one line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+    if hasattr(value, "__len__") and not isinstance(value, str):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
+    return str(value)
