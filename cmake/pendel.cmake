@@ -33,6 +33,7 @@ macro(pendel_packages)
   target_link_libraries(pendel_tiff INTERFACE PkgConfig::TIFF)
   add_library(pendel_ceres INTERFACE)
   target_link_libraries(pendel_ceres INTERFACE Ceres::ceres)
+  install(TARGETS pendel_blas gemmi_headers pendel_cli11 pendel_hdf5 pendel_tiff pendel_ceres EXPORT pendel)
 endmacro()
 
 # pendel_room(NAME ROOMS lower rooms  LIBRARIES public  PRIVATE libraries  EXCLUDE sources)
@@ -43,16 +44,23 @@ function(pendel_room name)
     list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/${name}/${excluded})
   endforeach()
   add_library(pendel_${name} STATIC ${sources})
-  target_include_directories(pendel_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_include_directories(pendel_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                   $<INSTALL_INTERFACE:include/pendel>)
   target_compile_options(pendel_${name} PRIVATE ${PENDEL_WARNINGS})
   set_target_properties(pendel_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   foreach(room ${ROOM_ROOMS})
     target_link_libraries(pendel_${name} PUBLIC pendel_${room})
   endforeach()
   target_link_libraries(pendel_${name} PUBLIC ${ROOM_LIBRARIES} PRIVATE ${ROOM_PRIVATE} pendel_flags)
+  # for other projects: find_package(pendel), pendel::NAME, #include "NAME/file.hpp"
+  set_target_properties(pendel_${name} PROPERTIES EXPORT_NAME ${name})
+  install(TARGETS pendel_${name} EXPORT pendel ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${name} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pendel
+          FILES_MATCHING PATTERN "*.hpp" PATTERN examples EXCLUDE)
 endfunction()
 
 add_library(pendel_flags INTERFACE)
+install(TARGETS pendel_flags EXPORT pendel)
 target_compile_definitions(pendel_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 # Fused multiply-add where the code runs on a processor that has it (core/clones.hpp).
 target_compile_options(pendel_flags INTERFACE -ffp-contract=fast)
@@ -67,3 +75,16 @@ if(PENDEL_SANITIZE)
   # As above: under a sanitizer Eigen would allocate in its own way.
   add_compile_definitions(EIGEN_MALLOC_ALREADY_ALIGNED=1)
 endif()
+
+# What find_package(pendel) of other projects reads.
+function(pendel_install_package)
+  include(CMakePackageConfigHelpers)
+  set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/pendel)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pendelConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/pendelConfig.cmake INSTALL_DESTINATION ${folder})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/pendelConfigVersion.cmake
+                                   COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/pendelConfig.cmake
+                ${PROJECT_BINARY_DIR}/pendelConfigVersion.cmake DESTINATION ${folder})
+  install(EXPORT pendel NAMESPACE pendel:: FILE pendelTargets.cmake DESTINATION ${folder})
+endfunction()
