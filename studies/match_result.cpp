@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "acom/ipf.hpp"
+#include "acom/zone_start.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -218,6 +219,7 @@ void write_statistics(EmdWriter& result, const OrientationMap& map,
   if (grains.grains.empty()) return;
   const std::size_t count = grains.grains.size();
   Array number({count}), phase({count}), mean({count, 4}), spread({count}), centre({count, 2});
+  Array zone({count, 3}), x_axis({count, 3}), tilt({count, 2});
   for (std::size_t g = 0; g < count; ++g) {
     const MapGrain& grain = grains.grains[g];
     number.values[g] = double(grain.positions);
@@ -227,6 +229,13 @@ void write_statistics(EmdWriter& result, const OrientationMap& map,
     spread.values[g] = grain.spread_deg;
     centre.values[2 * g] = grain.centre.y();
     centre.values[2 * g + 1] = grain.centre.x();
+    const ZoneStart start =
+        zone_start(map.phases[std::size_t(grain.phase)].crystal.cell, grain.R_lab_crystal);
+    for (std::size_t k = 0; k < 3; ++k) {
+      zone.values[3 * g + k] = start.zone_axis[long(k)];
+      x_axis.values[3 * g + k] = start.x_axis[long(k)];
+    }
+    for (std::size_t k = 0; k < 2; ++k) tilt.values[2 * g + k] = 1000 * start.beam_tilt[long(k)];
   }
   const EmdAxis grain = index_axis("grain", count);
   result.array("grains/positions", number, "", {grain}, "the largest grain first", integer);
@@ -235,6 +244,11 @@ void write_statistics(EmdWriter& result, const OrientationMap& map,
                "mean orientation, as quaternion has it");
   result.array("grains/spread", spread, "deg", {grain}, "mean angle to that");
   result.array("grains/centre", centre, "positions", {grain, index_axis("row, column", 2)}, "");
+  const EmdAxis uvw = index_axis("u, v, w", 3);
+  result.array("grains/zone_axis", zone, "", {grain, uvw}, "next to the source", integer);
+  result.array("grains/x_axis", x_axis, "", {grain, uvw}, "next to lab x", integer);
+  result.array("grains/beam_tilt", tilt, "mrad", {grain, index_axis("x, y", 2)},
+               "left of the mean orientation, in the frame of these axes");
 }
 
 void write_pole_figure_colours(EmdWriter& result, const OrientationMap& map) {
@@ -337,6 +351,17 @@ std::vector<std::string> map_summary(const OrientationMap& map, const MapStatist
   for (std::size_t t = 0; t < twins.size(); ++t)
     line += formatted("; %s: %zu", statistics.twins[t].name.c_str(), twins[t]);
   lines.push_back(line);
+  for (std::size_t g = 0; g < std::min<std::size_t>(3, statistics.grains.grains.size()); ++g) {
+    const MapGrain& grain = statistics.grains.grains[g];
+    const MapPhase& phase = map.phases[std::size_t(grain.phase)];
+    const ZoneStart start = zone_start(phase.crystal.cell, grain.R_lab_crystal);
+    lines.push_back(formatted(
+        "grain %zu: %s, %zu positions, spread %.2f°, zone_axis [%d, %d, %d], x_axis [%d, %d, %d], "
+        "beam tilt (%.1f, %.1f) mrad",
+        g, phase.name.c_str(), grain.positions, grain.spread_deg, start.zone_axis[0],
+        start.zone_axis[1], start.zone_axis[2], start.x_axis[0], start.x_axis[1], start.x_axis[2],
+        1000 * start.beam_tilt.x(), 1000 * start.beam_tilt.y()));
+  }
   return lines;
 }
 

@@ -13,8 +13,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from command import CIF, PENDEL, run
+from command import CIF, PENDEL, SOURCE, run
 
+SIMULATED = SOURCE.parent / "shared/data/fourdstem/synthetic/scan_32.npz"
 ROWS, COLUMNS = 5, 6
 PIXEL = 0.01  # 1/Å
 ROTATION = 31.0  # detector to scan, mirrored: as docs/conventions.md has them
@@ -233,6 +234,62 @@ class Match(unittest.TestCase):
         self.assertLess(found["solution_phase/data"].shape[2], 201)
         scores = found["solution_score/data"][()]
         self.assertTrue((np.diff(scores, axis=2)[np.isfinite(scores[..., 1:])] <= 1e-12).all())
+
+    def test_a_measured_particle_is_spinel(self):
+        text = (SOURCE / "studies/examples/cathode_orientations/study.yaml").read_text()
+        done, found = self.run_study("output=study.h5", text=text.replace("../../..", str(SOURCE)))
+        self.assertIn("zone_axis [", done.stdout)
+        phase = found["phase_id/data"][()]
+        names = [found[f"metadatabundle/phases/names/{i}"][()].decode() for i in range(3)]
+        self.assertEqual(names, ["Li2MnO3", "LiCoO2", "LiMn2O4"])
+        # known of it: what is not spinel is at the edge, and the middle is one crystal
+        self.assertGreater(np.mean(phase[phase >= 0] == 2), 0.95)
+        self.assertTrue((phase[8:20, 6:13] == 2).all())
+        self.assertEqual(len(set(found["grain_id/data"][8:20, 6:13].ravel())), 1)
+        self.assertLess(np.median(found["residual/data"][8:20, 6:13]), 0.025)
+
+    @unittest.skipUnless(SIMULATED.exists(), f"{SIMULATED} is not there")
+    def test_a_scan_that_another_program_simulated(self):
+        # two phases, seen along fixed zones and turned in the plane; 300 electrons a pattern
+        scan = np.load(SIMULATED)
+        np.save(self.folder / "scan.npy", scan["data"])
+        (self.folder / "disks.yaml").write_text(
+            "study: disks\nscan: {file: scan.npy, pixel_invA: 0.0421875}\n"
+            "disks:\n  template: {radius_px: 1.6, edge_px: 0.8}\n"
+            "  detection: {min_significance: 2, min_spacing_px: 4}\n")
+        self.assertEqual(run("run", "disks.yaml", "--output", "peaks.h5", cwd=self.folder).returncode, 0)
+        cells = {"hexagonal": (2.46, 3.35, 120, "P 6/m m m", "C1 C 0.333333 0.666667 0"),
+                 "square": (4.06, 4.06, 90, "F m -3 m", "Al1 Al 0 0 0")}
+        for name, (a, c, gamma, group, atom) in cells.items():
+            (self.folder / f"{name}.cif").write_text(
+                f"data_{name}\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {c}\n"
+                f"_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma {gamma}\n"
+                f"_space_group_name_H-M_alt '{group}'\nloop_\n_atom_site_label\n"
+                "_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
+                f"_atom_site_fract_z\n{atom}\n")
+        _, found = self.run_study(text="""\
+study: match
+peaks: {file: peaks.h5, origin_px: [31.5, 31.5]}
+library:
+  templates:
+    energy_keV: 300
+    step_deg: 3
+    g_max_invA: 1.3
+    phases: {hexagonal: {cif: hexagonal.cif}, square: {cif: square.cif}}
+match: {position_tolerance_invA: 0.05, least_score: 0.3}
+""")
+        phase = found["phase_id/data"][()]
+        self.assertGreaterEqual(np.mean(phase == scan["phase_id"]), 0.99)
+        errors = []
+        for at in zip(*np.nonzero(phase == scan["phase_id"])):
+            R = found["orientation_matrix/data"][at][0]
+            across = 2 if phase[at] == 0 else np.argmax(np.abs(R[2]))  # the axis seen from above
+            a = R[:, 0 if phase[at] == 0 else (across + 1) % 3]
+            fold = (60, 90)[phase[at]]
+            turned_by = (np.rad2deg(np.arctan2(a[1], a[0])) - scan["theta"][at]) % fold
+            errors.append(max(min(turned_by, fold - turned_by),
+                              np.rad2deg(np.arccos(min(1, abs(R[2, across]))))))
+        self.assertLess(np.median(errors), 0.5)  # of the larger: in the plane, or of the zone
 
     def test_bad_input(self):
         write(self.folder / "peaks.h5")
