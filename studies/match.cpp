@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <set>
 
+#include "acom/ang.hpp"
+#include "acom/ctf.hpp"
 #include "acom/joint_calibration.hpp"
 #include "acom/match.hpp"
 #include "core/electron.hpp"
@@ -257,6 +260,13 @@ void MatchStudy::run(RunContext& context) const {
   write_pole_figure_colours(result, found);
   if (joint) write_calibration(result, *joint);
   context.save(result);
+  if (map.orientation_files) {
+    std::filesystem::path path(context.output);
+    const CrystalFrame frame = map.orientation_files->crystal_frame;
+    write_ang(path.replace_extension(".ang").string(), found, frame);
+    write_ctf(path.replace_extension(".ctf").string(), found, frame);
+    context.say("as .ang and .ctf, too: " + path.replace_extension("").string() + ".*");
+  }
   Checkpoint::remove(context.partial());
   for (const std::string& line : map_summary(found, statistics)) context.say(line);
   context.say(formatted("%zu positions; %.2f ms CPU each, %.2f s CPU in all", found.positions(),

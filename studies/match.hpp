@@ -1,6 +1,7 @@
 // Study `match`: phase and orientation at every position of a scan, from measured Bragg peaks and
 // template libraries.
 #pragma once
+#include "acom/orientation_text.hpp"
 #include "studies/measured_peaks.hpp"
 #include "studies/template_library.hpp"
 
@@ -78,12 +79,29 @@ struct TwinOptions {
   }
 };
 
+inline Choices<CrystalFrame> choices(CrystalFrame) {
+  return {{"a_along_x", CrystalFrame::a_along_x}, {"a_star_along_x", CrystalFrame::a_star_along_x}};
+}
+
+struct OrientationFilesOptions {
+  CrystalFrame crystal_frame = CrystalFrame::a_along_x;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("crystal_frame", crystal_frame,
+      help(
+          "crystal axes that their angles refer to: c* along z (Pendel, orix, EDAX), or c along z; "
+          "30° apart with hexagonal axes"));
+  }
+};
+
 struct MapOptions {
   std::optional<double> step_A;
   double grain_threshold_deg = 5;
   int least_positions = 2;
   std::optional<NeighboursOptions> neighbours;
   std::vector<TwinOptions> twins;
+  std::optional<OrientationFilesOptions> orientation_files = OrientationFilesOptions{};
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -95,6 +113,8 @@ struct MapOptions {
       help("of solutions with about the same score the one is taken that continues the "
            "neighbours'; such positions are flagged"));
     v("twins", twins, help("relations between neighbours that are looked for"));
+    v("orientation_files", orientation_files,
+      help("the map as .ang and .ctf, too, named as the result; none: not").off("none"));
   }
 };
 
