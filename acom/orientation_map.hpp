@@ -32,6 +32,7 @@ struct OrientationSolution {
   double residual_invA = not_known;  ///< root mean square distance of these from the spots
   double error_deg = not_known;      ///< standard error: root of the sum over three axes
   double thickness_A = not_known;    ///< where the library has thicknesses
+  double share = not_known;  ///< of crystals above each other: of the intensity that they explain
 };
 
 /// What is to be known of a position besides; a sum of these.
@@ -47,6 +48,9 @@ enum OrientationFlag : unsigned {
 struct MapPosition {
   /// The best first; empty: not indexed.
   std::vector<OrientationSolution> solutions;
+  /// Where crystals that lie above each other were looked for: all of them, the largest share
+  /// first.
+  std::vector<OrientationSolution> overlapping;
   int peaks = 0;  ///< that were measured, the undiffracted beam left out
   /// 1 − (score of the next distinct orientation of the phase, of the next phase)/score: 0 says
   /// that they fit as well, 1 that there is no other.

@@ -46,25 +46,44 @@ MatchOptions match_options(const MatchingOptions& o) {
   return result;
 }
 
+OrientationSolution solution_of(const Overlapping& crystal) {
+  OrientationSolution s;
+  s.phase = crystal.match.phase;
+  s.R_lab_crystal = crystal.match.R_lab_crystal;
+  s.score = crystal.match.score;
+  s.peaks_used = crystal.match.peaks;
+  s.residual_invA = crystal.match.residual_invA;
+  s.error_deg = std::sqrt(crystal.match.covariance.trace()) / degree;
+  s.thickness_A = crystal.match.thickness_A;
+  s.share = crystal.share;
+  return s;
+}
+
 /// A position as a row of a checkpoint, and back.
 class Rows {
  public:
-  Rows(std::size_t solutions, std::size_t phases) : solutions_(solutions), phases_(phases) {}
-  std::size_t width() const { return 5 + phases_ + solutions_ * 15; }
+  Rows(std::size_t solutions, std::size_t overlapping, std::size_t phases)
+      : most_(solutions + overlapping), phases_(phases) {}
+  std::size_t width() const { return head + phases_ + most_ * each; }
 
   std::vector<double> row(const MapPosition& at) const {
-    std::vector<double> row{double(at.flags), double(at.peaks), at.reliability,
-                            at.phase_reliability, double(at.solutions.size())};
+    std::vector<double> row{double(at.flags),
+                            double(at.peaks),
+                            at.reliability,
+                            at.phase_reliability,
+                            double(at.solutions.size()),
+                            double(at.overlapping.size())};
     row.resize(width(), OrientationSolution::not_known);
-    std::copy(at.phase_probability.begin(), at.phase_probability.end(), row.begin() + 5);
-    double* to = &row[5 + phases_];
-    for (const OrientationSolution& s : at.solutions) {
-      *to++ = s.phase;
-      to = std::copy(s.R_lab_crystal.data(), s.R_lab_crystal.data() + 9, to);
-      for (const double value :
-           {s.score, double(s.peaks_used), s.residual_invA, s.error_deg, s.thickness_A})
-        *to++ = value;
-    }
+    std::copy(at.phase_probability.begin(), at.phase_probability.end(), row.begin() + head);
+    double* to = row.data() + head + phases_;
+    for (const auto* list : {&at.solutions, &at.overlapping})
+      for (const OrientationSolution& s : *list) {
+        *to++ = s.phase;
+        to = std::copy(s.R_lab_crystal.data(), s.R_lab_crystal.data() + 9, to);
+        for (const double value :
+             {s.score, double(s.peaks_used), s.residual_invA, s.error_deg, s.thickness_A, s.share})
+          *to++ = value;
+      }
     return row;
   }
   MapPosition position(const std::vector<double>& row) const {
@@ -73,24 +92,29 @@ class Rows {
     at.peaks = int(row[1]);
     at.reliability = row[2];
     at.phase_reliability = row[3];
-    if (std::isfinite(row[5])) at.phase_probability.assign(&row[5], &row[5] + phases_);
-    const double* from = &row[5 + phases_];
-    for (int k = 0; k < int(row[4]); ++k, from += 15) {
-      OrientationSolution s;
-      s.phase = int(from[0]);
-      std::copy(from + 1, from + 10, s.R_lab_crystal.data());
-      s.score = from[10];
-      s.peaks_used = int(from[11]);
-      s.residual_invA = from[12];
-      s.error_deg = from[13];
-      s.thickness_A = from[14];
-      at.solutions.push_back(s);
-    }
+    at.solutions.resize(std::size_t(row[4]));
+    at.overlapping.resize(std::size_t(row[5]));
+    const double* from = row.data() + head;
+    if (std::isfinite(*from)) at.phase_probability.assign(from, from + phases_);
+    from += phases_;
+    for (auto* list : {&at.solutions, &at.overlapping})
+      for (OrientationSolution& s : *list) {
+        s.phase = int(from[0]);
+        std::copy(from + 1, from + 10, s.R_lab_crystal.data());
+        s.score = from[10];
+        s.peaks_used = int(from[11]);
+        s.residual_invA = from[12];
+        s.error_deg = from[13];
+        s.thickness_A = from[14];
+        s.share = from[15];
+        from += each;
+      }
     return at;
   }
 
  private:
-  std::size_t solutions_, phases_;
+  static constexpr std::size_t head = 6, each = 16;
+  std::size_t most_, phases_;
 };
 
 using Patterns = std::vector<std::vector<PeakVector>>;
@@ -218,7 +242,8 @@ void MatchStudy::run(RunContext& context) const {
     for (auto& pattern : patterns) pattern = corrected(*joint, std::move(pattern));
   }
 
-  const Rows rows(std::size_t(match.candidates) * found.phases.size(), found.phases.size());
+  const std::size_t above = match.overlapping > 1 ? std::size_t(match.overlapping) : 0;
+  const Rows rows(std::size_t(match.candidates) * found.phases.size(), above, found.phases.size());
   context.say_what_was_left(context.partial());
   const double before = context.provenance.cpu_seconds();
   std::size_t here = 0;
@@ -243,6 +268,9 @@ void MatchStudy::run(RunContext& context) const {
                           "; --resume goes on");
       const std::size_t i = left[std::size_t(k)];
       found.at[i] = map_position(matcher.match(patterns[i]));
+      if (above > 0 && found.at[i].indexed())
+        for (const Overlapping& crystal : matcher.match_overlapping(patterns[i], int(above)))
+          found.at[i].overlapping.push_back(solution_of(crystal));
       checkpoint.append(i, rows.row(found.at[i]));
       progress.advance();
     });

@@ -23,6 +23,7 @@ struct MatchingOptions {
   int least_peaks = 4;
   double least_score = 0.5;
   bool refine = true;
+  int overlapping = 1;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -38,6 +39,10 @@ struct MatchingOptions {
       help("with fewer explained, a position is not indexed").at_least(2));
     v("least_score", least_score, help("nor with a lower score").range(0, 1));
     v("refine", refine, help("between the templates, by least squares on the peaks"));
+    v("overlapping", overlapping,
+      help("above 1: up to so many crystals above each other are looked for, too, that explain the "
+           "peaks together")
+          .range(1, 5));
   }
 };
 

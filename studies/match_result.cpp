@@ -166,6 +166,34 @@ void write_orientation_map(EmdWriter& result, const OrientationMap& map) {
     write.scalar("thickness", "Å", "of the best template",
                  of_first(&OrientationSolution::thickness_A));
 
+  std::size_t above = 0;
+  for (const MapPosition& at : map.at) above = std::max(above, at.overlapping.size());
+  if (above > 0) {
+    const EmdAxis crystal = index_axis("crystal", above);
+    write.several(
+        "overlapping/phase", "", "of crystals above each other; -1: there are no more", {crystal},
+        [&](std::size_t i, double* at) {
+          std::fill(at, at + above, -1);
+          for (const OrientationSolution& s : map.at[i].overlapping) *at++ = s.phase;
+        },
+        integer);
+    write.several("overlapping/share", "", "of the intensity that they explain", {crystal},
+                  [&](std::size_t i, double* at) {
+                    for (const OrientationSolution& s : map.at[i].overlapping) *at++ = s.share;
+                  });
+    write.several("overlapping/score", "", "of each alone", {crystal},
+                  [&](std::size_t i, double* at) {
+                    for (const OrientationSolution& s : map.at[i].overlapping) *at++ = s.score;
+                  });
+    write.several("overlapping/quaternion", "", "as quaternion has it",
+                  {crystal, index_axis("w, x, y, z", 4)}, [&](std::size_t i, double* at) {
+                    for (const OrientationSolution& s : map.at[i].overlapping) {
+                      const Eigen::Vector4d q = quaternion(s.R_lab_crystal);
+                      at = std::copy(q.data(), q.data() + 4, at);
+                    }
+                  });
+  }
+
   result.metadata("phases", {{"names", names}, {"point_groups", groups}});
   for (std::size_t p = 0; p < map.phases.size(); ++p) {
     const Cell& cell = map.phases[p].crystal.cell;
@@ -336,6 +364,13 @@ std::vector<std::string> map_summary(const OrientationMap& map, const MapStatist
       formatted("fit as well: turned by 180° about the beam %zu, in another "
                 "orientation %zu, as another phase %zu; chosen by neighbours: %zu",
                 turned, others, phases, chosen));
+  std::size_t several = 0, looked = 0;
+  for (const MapPosition& at : map.at) {
+    looked += !at.overlapping.empty();
+    several += at.overlapping.size() > 1;
+  }
+  if (looked > 0)
+    lines.push_back(formatted("several crystals above each other: at %zu positions", several));
   std::size_t boundaries = 0, in_grains = 0;
   std::vector<std::size_t> twins(statistics.twins.size(), 0);
   for (const NeighbourPair& pair : statistics.pairs) {

@@ -54,7 +54,8 @@ def turned(degrees):
     return np.array([[c, -s], [s, c]])
 
 
-def write(path, noise=0.0, distortion=np.eye(2), shift=(0, 0)):
+def write(path, noise=0.0, distortion=np.eye(2), shift=(0, 0), above=False):
+    """above: the crystal three columns on lies above the position's own, too, with less weight."""
     random = np.random.default_rng(2)
     fields = [("qx", "f8"), ("qy", "f8"), ("intensity", "f8")]
     with h5py.File(path, "w") as file:
@@ -78,6 +79,9 @@ def write(path, noise=0.0, distortion=np.eye(2), shift=(0, 0)):
                 if (row, column) == (0, 1):  # and one of no crystal
                     q = random.uniform(-1, 1, (12, 2))
                     intensity = np.ones(12)
+                if above:
+                    other, less = spots(*line[(column + 3) % COLUMNS])
+                    q, intensity = np.vstack([q, other]), np.append(intensity, 0.4 * less)
                 q = q @ distortion.T + shift + noise * random.standard_normal(q.shape)
                 points = np.zeros(len(q) + 1, fields)
                 points["qy"], points["qx"] = (np.vstack([[0, 0], q]) @ to_detector.T + [170, 160]).T
@@ -235,6 +239,30 @@ class Match(unittest.TestCase):
             for name, values in first.items():
                 np.testing.assert_array_equal(again[f"pendel/{name}/data"][()], values)
         self.assertFalse(partial.exists())
+
+    def test_crystals_above_each_other(self):
+        write(self.folder / "peaks.h5", above=True)
+        done, found = self.run_study("match.overlapping=2")
+        self.assertIn("several crystals above each other: at", done.stdout)
+        phase = found["overlapping/phase/data"][()]
+        quaternion = found["overlapping/quaternion/data"][()]
+        flip = np.diag([1, -1, -1])
+        both = 0
+        for row, line in enumerate(orientations()):
+            for column in range(COLUMNS):
+                if row == 0:
+                    continue
+                right = 0
+                for name, orientation in (line[column], line[(column + 3) % COLUMNS]):
+                    for k in np.flatnonzero(phase[row, column] == ["Au", "SrTiO3"].index(name)):
+                        w, x, y, z = quaternion[row, column, k]
+                        R = flip @ Rotation.from_quat([x, y, z, w]).as_matrix().T
+                        right += min(misorientation(R, orientation.as_matrix()), misorientation(
+                            np.diag([-1, -1, 1]) @ R, orientation.as_matrix())) < 2
+                both += right == 2
+        self.assertGreaterEqual(both, 0.9 * (ROWS - 1) * COLUMNS)
+        share = found["overlapping/share/data"][()][1:]
+        np.testing.assert_allclose(share.sum(axis=-1), 1, atol=1e-9)
 
     def test_more_candidates_than_there_are(self):
         write(self.folder / "peaks.h5")
