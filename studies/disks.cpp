@@ -25,22 +25,6 @@ std::string formatted(const char* format, Values... values) {
   return text;
 }
 
-DetectionOptions detection_of(const DiskDetectionOptions& o, bool refined) {
-  DetectionOptions result;
-  result.power = o.power;
-  result.trench = o.trench;
-  result.trench_width = o.trench_width_px.value_or(0);
-  result.smoothing = o.smoothing_px;
-  result.min_spacing = o.min_spacing_px.value_or(0);
-  // the likelihood decides in the end, so that nothing is to be lost before
-  result.min_significance = refined ? std::max(1.0, o.min_significance - 1) : o.min_significance;
-  result.min_counts = o.min_counts;
-  result.min_relative = o.min_relative;
-  result.border = o.border_px;
-  result.max_number = std::size_t(o.max_number.value_or(0));
-  return result;
-}
-
 /// The only image of a file, of the size of the patterns that are used; of several the sum.
 std::vector<float> image_of(const ReferenceOptions& options, const DataCube& cube, bool several,
                             RunContext& context) {
@@ -126,6 +110,32 @@ Array peak_map(const BraggPeaks& peaks) {
 
 }  // namespace
 
+DetectionOptions detection_of(const DiskDetectionOptions& o, bool refined) {
+  DetectionOptions result;
+  result.power = o.power;
+  result.trench = o.trench;
+  result.trench_width = o.trench_width_px.value_or(0);
+  result.smoothing = o.smoothing_px;
+  result.min_spacing = o.min_spacing_px.value_or(0);
+  // the likelihood decides in the end, so that nothing is to be lost before
+  result.min_significance = refined ? std::max(1.0, o.min_significance - 1) : o.min_significance;
+  result.min_counts = o.min_counts;
+  result.min_relative = o.min_relative;
+  result.border = o.border_px;
+  result.max_number = std::size_t(o.max_number.value_or(0));
+  return result;
+}
+
+RefinementOptions refinement_of(const DiskDetectionOptions& detection,
+                                const std::optional<DiskRefinementOptions>& options) {
+  RefinementOptions result;
+  result.min_significance = detection.min_significance;
+  result.min_spacing = detection.min_spacing_px.value_or(0);
+  result.border = detection.border_px;
+  if (options) result.max_order = options->max_order;
+  return result;
+}
+
 DisksStudy DisksStudy::example(const std::string& data) {
   DisksStudy study;
   study.scan.file = {data + "/scans/ped_3x2.blo", data + "/scans/ped_3x2.blo"};
@@ -156,14 +166,10 @@ void DisksStudy::run(RunContext& context) const {
                         disks.shape.vacuum      ? " (measured in a vacuum)"
                         : disks.shape.radius_px ? ""
                                                 : " (from disks of the scan)"));
-  RefinementOptions refinement;
-  refinement.min_significance = disks.detection.min_significance;
-  refinement.min_spacing = disks.detection.min_spacing_px.value_or(0);
-  refinement.border = disks.detection.border_px;
-  if (disks.refinement) refinement.max_order = disks.refinement->max_order;
   const DiskFinder finder(shape, cube.q_rows(), cube.q_columns(),
                           detection_of(disks.detection, disks.refinement.has_value()), valid);
-  const DiskRefiner refiner(shape, cube.q_rows(), cube.q_columns(), refinement, valid);
+  const DiskRefiner refiner(shape, cube.q_rows(), cube.q_columns(),
+                            refinement_of(disks.detection, disks.refinement), valid);
   if (!context.begin()) return;
 
   BraggPeaks peaks;

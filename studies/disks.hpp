@@ -90,6 +90,11 @@ struct DiskRefinementOptions {
   }
 };
 
+/// What the keys mean. refined: places are refined afterwards.
+DetectionOptions detection_of(const DiskDetectionOptions& options, bool refined);
+RefinementOptions refinement_of(const DiskDetectionOptions& detection,
+                                const std::optional<DiskRefinementOptions>& options);
+
 struct DisksOptions {
   DiskTemplateOptions shape;
   DiskDetectionOptions detection;

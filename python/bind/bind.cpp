@@ -99,5 +99,6 @@ PYBIND11_MODULE(_pendel, module) {
   module.def("threads", &pendel::threads, "Threads that calculations use.");
   pendel::python::bind_crystal(module);
   pendel::python::bind_simulator(module);
+  pendel::python::bind_scan(module);
   pendel::python::bind_studies(module);
 }

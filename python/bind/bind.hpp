@@ -38,6 +38,7 @@ Eigen::MatrixXd rows_of(const Reals& array, int columns, const std::string& name
 
 void bind_crystal(py::module_& module);
 void bind_simulator(py::module_& module);
+void bind_scan(py::module_& module);
 void bind_studies(py::module_& module);
 
 }  // namespace pendel::python

@@ -5,12 +5,13 @@ detector's columns, y along its rows and z along the beam.
 """
 import os
 
-from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Simulator, StudyError, new_study,
-                      orientation, set_threads, study_keys, study_kinds, threads)
+from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Scan, Simulator, StudyError, annulus, find_disks, fit_lattice, new_study,
+                      orientation, set_threads, strain, study_keys, study_kinds, threads)
 from . import _pendel
 
-__all__ = ["Crystal", "InputError", "Model", "NumericalError", "Parameter", "Simulator", "StudyError", "load",
-           "new_study", "orientation", "run", "set_threads", "study_keys", "study_kinds", "threads"]
+__all__ = ["Crystal", "InputError", "Model", "NumericalError", "Parameter", "Scan", "Simulator", "StudyError",
+           "annulus", "find_disks", "fit_lattice", "load", "new_study", "orientation", "run", "set_threads", "strain",
+           "study_keys", "study_kinds", "threads"]
 
 
 def run(study, output=None, resume=False, quiet=True, **settings):

@@ -161,6 +161,75 @@ class Fits(unittest.TestCase):
             pendel.Model(simulator, hkl, [simulator.tilt("x")]).fit(counts)
 
 
+class Measured(unittest.TestCase):
+    def test_scan_of_a_file(self):
+        scan = pendel.Scan(DATA / "scans/ped_3x2.blo")
+        rows, columns, q_rows, q_columns = scan.shape
+        self.assertEqual((rows * columns, len(scan)), (6, rows))
+        every = scan.read(0, 6).reshape(scan.shape)
+        np.testing.assert_array_equal(scan[1], every[1])
+        np.testing.assert_array_equal(scan[-1, 0], every[-1, 0])
+        ring = pendel.annulus((q_rows, q_columns), (70, 71), outer=40, inner=12.5)
+        self.assertAlmostEqual(ring.sum(), np.pi * (40**2 - 12.5**2), delta=3)
+        found = scan.virtual_images({"ring": ring, "all": np.ones((q_rows, q_columns))})
+        np.testing.assert_allclose(found["ring"], (every * ring).sum((2, 3)), rtol=1e-6)
+        np.testing.assert_allclose(found["mean"], every.mean((0, 1)), rtol=1e-6)
+        x = (every * np.arange(q_columns)).sum((2, 3)) / every.sum((2, 3))
+        np.testing.assert_allclose(found["centre_of_mass"][..., 0], x, rtol=1e-6)
+        with self.assertRaises(IndexError):
+            scan[rows]
+        with self.assertRaisesRegex(pendel.StudyError, "weights of one"):
+            scan.virtual_images({"one": np.ones((3, 3))})
+        with self.assertRaises(pendel.InputError):
+            pendel.Scan(__file__)
+
+    def test_disks(self):
+        """Places of known disks, to what their error bars say."""
+        random = np.random.default_rng(5)
+        y, x = np.mgrid[:128, :128]
+
+        def shape(at):
+            edge = 1 / (1 + np.exp(4 * (np.hypot(x - at[0], y - at[1]) - 7) / 1.5))
+            return edge / edge.sum()
+
+        basis = np.array([[24.3, -3.1], [2.2, 26.4]])  # columns g1, g2
+        truth, patterns = [], []
+        for _ in range(6):
+            origin = np.array([64, 63]) + random.uniform(-0.5, 0.5, 2)
+            at = np.array([origin + basis @ [h, k] for h in (-1, 0, 1) for k in (-1, 0, 1)])
+            truth.append(at)
+            patterns.append(random.poisson(0.3 + sum(n * shape(p) for p, n in zip(at, 300 + 2700 * random.random(9)))))
+        probe = random.poisson(1e5 * shape((64.2, 63.7)))
+        found = pendel.find_disks(np.reshape(patterns, (2, 3, 128, 128)), probe)
+        found = [f[f[:, 2] > 100] for f in found]  # now and then background looks like a disk of 15 counts
+        self.assertEqual([len(f) for f in found], [9] * 6)
+        z = []
+        for disks, at in zip(found, truth):
+            nearest = np.linalg.norm(disks[:, None, :2] - at, axis=2).argmin(1)
+            z.append((disks[:, :2] - at[nearest]) / disks[:, 3:])
+            fit = pendel.fit_lattice(disks[:, :2] - [64, 63], errors=disks[:, 3:])
+            self.assertEqual(fit["peaks"], 9)
+            np.testing.assert_allclose(abs(np.linalg.det(fit["basis"])), abs(np.linalg.det(basis)), rtol=0.01)
+        self.assertLess(abs(np.sqrt(np.mean(np.square(z))) - 1), 0.25)
+        with_lattice = pendel.find_disks(patterns[0], probe, refinement={"lattice": True})[0]
+        self.assertLess(with_lattice[:, 3].mean(), 0.9 * found[0][:, 3].mean())
+        plain = pendel.find_disks(patterns[0], 7.0, refinement=None, detection={"max_number": 4})[0]
+        self.assertEqual(plain.shape, (4, 5))
+        self.assertTrue(np.isnan(plain[:, 3:]).all())
+        with self.assertRaisesRegex(pendel.StudyError, "min_count.*did you mean min_counts"):
+            pendel.find_disks(patterns[0], 7.0, detection={"min_count": 4})
+
+    def test_strain(self):
+        reference = np.array([[0.5, 0.02], [0.0, 0.45]])
+        epsilon, angle = np.array([[0.05, 0.01], [0.01, -0.03]]), np.deg2rad(10)
+        R = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        basis = np.linalg.inv(R @ (np.eye(2) + epsilon)).T @ reference
+        found, rotation = pendel.strain(basis, reference)
+        np.testing.assert_allclose(found, epsilon, atol=1e-12)
+        self.assertAlmostEqual(rotation, angle, delta=1e-12)
+        self.assertIsNone(pendel.fit_lattice([[0, 0], [1, 0]]))
+
+
 class Studies(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
