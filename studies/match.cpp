@@ -11,6 +11,7 @@
 #include "acom/ang.hpp"
 #include "acom/ctf.hpp"
 #include "acom/joint_calibration.hpp"
+#include "acom/library_file.hpp"
 #include "acom/match.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
@@ -193,15 +194,16 @@ MatchStudy MatchStudy::example(const std::string& data) {
   MatchStudy study;
   const auto file = [&](const std::string& name) { return File{data + name, data + name}; };
   study.peaks.file = file("/scans/cathode_peaks.h5");
-  study.library.templates.energy_keV = 300;
+  TemplateLibraryOptions templates;
+  templates.energy_keV = 300;
   for (const char* name : {"LiCoO2", "LiMn2O4", "Li2MnO3"})
-    study.library.templates.phases[name].cif = file(std::string("/cif/") + name + ".cif");
+    templates.phases[name].cif = file(std::string("/cif/") + name + ".cif");
+  study.library.templates = templates;
   return study;
 }
 
 void MatchStudy::check(Problems& problems) const {
-  if (library.templates.phases.empty())
-    problems.add("library.templates.phases", "is empty; it names the crystals that may be there");
+  if (library.templates) library.templates->check("library.templates", problems);
   for (std::size_t t = 0; t < map.twins.size(); ++t)
     if (map.twins[t].axis.norm() == 0)
       problems.add("map.twins." + std::to_string(t) + ".axis", "is [0, 0, 0]");
@@ -212,7 +214,15 @@ void MatchStudy::check(Problems& problems) const {
 void MatchStudy::run(RunContext& context) const {
   const BraggPeaks measured = open_peaks(peaks, context);
   context.say(peaks_summary(measured));
-  const std::vector<Crystal> crystals = read_phases(library.templates, context);
+  std::vector<PhaseLibrary> libraries;
+  std::vector<Crystal> crystals;
+  if (library.file) {
+    libraries = read_libraries(library.file->path);
+    context.provenance.add_input(library.file->path);
+    for (const PhaseLibrary& phase : libraries) crystals.push_back(phase.crystal);
+  } else {
+    crystals = read_phases(*library.templates, context);
+  }
   OrientationMap found;
   found.rows = measured.rows;
   found.columns = measured.columns;
@@ -229,7 +239,7 @@ void MatchStudy::run(RunContext& context) const {
   }
   if (!context.begin()) return;
 
-  const std::vector<PhaseLibrary> libraries = make_libraries(library.templates, crystals, context);
+  if (library.templates) libraries = make_libraries(*library.templates, crystals, context);
   for (std::size_t p = 0; p < libraries.size(); ++p)
     found.phases[p].symmetry = libraries[p].symmetry;
   const Matcher matcher(libraries, match_options(match));

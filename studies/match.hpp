@@ -8,11 +8,14 @@
 namespace pendel {
 
 struct MatchLibraryOptions {
-  TemplateLibraryOptions templates;
+  std::optional<File> file;
+  std::optional<TemplateLibraryOptions> templates;
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("templates", templates, help("what a library is made of, here and now").required());
+    v("file", file, help("result of study `library`"));
+    v("templates", templates, help("or what a library is made of, here and now"));
+    v.exactly_one({"file", "templates"});
   }
 };
 

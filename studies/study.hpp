@@ -14,6 +14,7 @@
 #include "studies/fit.hpp"
 #include "studies/flow.hpp"
 #include "studies/images.hpp"
+#include "studies/library.hpp"
 #include "studies/match.hpp"
 #include "studies/pattern.hpp"
 #include "studies/plan.hpp"
@@ -24,12 +25,12 @@ namespace pendel {
 
 using AnyStudy =
     std::variant<PatternStudy, StemStudy, FitStudy, PlanStudy, ImagesStudy, CalibrateStudy,
-                 DisksStudy, ClassifyStudy, StrainStudy, FlowStudy, MatchStudy>;
+                 DisksStudy, ClassifyStudy, StrainStudy, FlowStudy, LibraryStudy, MatchStudy>;
 
 inline std::vector<AnyStudy> default_studies() {
-  return {PatternStudy{}, StemStudy{},      FitStudy{},   PlanStudy{},
-          ImagesStudy{},  CalibrateStudy{}, DisksStudy{}, ClassifyStudy{},
-          StrainStudy{},  FlowStudy{},      MatchStudy{}};
+  return {PatternStudy{}, StemStudy{},      FitStudy{},     PlanStudy{},
+          ImagesStudy{},  CalibrateStudy{}, DisksStudy{},   ClassifyStudy{},
+          StrainStudy{},  FlowStudy{},      LibraryStudy{}, MatchStudy{}};
 }
 
 }  // namespace pendel

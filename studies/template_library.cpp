@@ -46,8 +46,11 @@ std::vector<PhaseLibrary> make_libraries(const TemplateLibraryOptions& options,
     libraries.push_back(kinematical_library(
         crystal.name, crystal, options.energy_keV, spots,
         orientations(crystal, options.step_deg * electron::pi / 180), options.faintest));
+    std::size_t count = 0;
+    for (const Template& made : libraries.back().templates) count += made.q.size();
     context.say("library: " + crystal.name + ", " +
-                std::to_string(libraries.back().templates.size()) + " zone axes");
+                std::to_string(libraries.back().templates.size()) + " zone axes, " +
+                std::to_string(count) + " spots");
   }
   return libraries;
 }

@@ -45,6 +45,11 @@ struct TemplateLibraryOptions {
     v("faintest", faintest,
       help("spots below this part of a pattern's brightest are left out").range(0, 1));
   }
+
+  void check(const std::string& key, Problems& problems) const {
+    if (phases.empty())
+      problems.add(key + ".phases", "is empty; it names the crystals that may be there");
+  }
 };
 
 /// Phases in the order of their names, their files added to the provenance.

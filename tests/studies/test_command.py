@@ -57,7 +57,7 @@ class Command(unittest.TestCase):
         self.assertEqual(documented, self.run_pendel("keys").stdout,
                          "docs/studies.md is out of date: pendel keys > docs/studies.md")
         schema = json.loads(self.run_pendel("schema").stdout)
-        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "stem", "fit", "plan", "images", "calibrate", "disks", "classify", "strain", "flow", "match"])
+        self.assertEqual(schema["properties"]["study"]["enum"], ["pattern", "stem", "fit", "plan", "images", "calibrate", "disks", "classify", "strain", "flow", "library", "match"])
 
     def test_result_of_a_fit(self):
         self.fit()
@@ -238,7 +238,7 @@ pattern: {{g_max_invA: 1.21}}
                 ("range: [-4, 4]", "range: [4, -4]",
                  where + r"10:27: fit.beam_tilt_mrad.range: must increase"),
                 ("study: fit", "study: fits",
-                 where + r"1:8: study: is 'fits'; allowed: pattern, stem, fit, plan, images, calibrate, disks, classify, strain, flow, match; did you mean fit\?$"),
+                 where + r"1:8: study: is 'fits'; allowed: pattern, stem, fit, plan, images, calibrate, disks, classify, strain, flow, library, match; did you mean fit\?$"),
                 ("beam_tilt_mrad: {range: [-4, 4]}", "noise: poisson",
                  where + r"10:3: fit: names nothing to fit")):
             (self.folder / "fit.yaml").write_text(command.FIT.replace(replaced, by))

@@ -240,6 +240,25 @@ class Match(unittest.TestCase):
                 np.testing.assert_array_equal(again[f"pendel/{name}/data"][()], values)
         self.assertFalse(partial.exists())
 
+    def test_a_library_from_a_file_is_as_good(self):
+        write(self.folder / "peaks.h5", noise=0.004)
+        _, found = self.run_study()
+        first = {name: found[f"{name}/data"][()] for name in ("orientation_matrix", "score")}
+        found.file.close()
+        lines = STUDY.splitlines()
+        begin, end = lines.index("  templates:"), lines.index("match: {least_score: 0.55}")
+        (self.folder / "library.yaml").write_text("\n".join(
+            ["study: library", *(line[2:] for line in lines[begin:end])]))
+        done = run("run", "library.yaml", "--output", "library.h5", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("library: Au, 91 zone axes", done.stdout)
+        text = "\n".join([*lines[:begin], "  file: library.h5", *lines[end:]])
+        _, found = self.run_study(text=text)
+        for name, values in first.items():
+            np.testing.assert_array_equal(found[f"{name}/data"][()], values)
+        done = self.run_study("library.file=peaks.h5", text=text, status=3)
+        self.assertIn("holds no template library", done.stderr)
+
     def test_crystals_above_each_other(self):
         write(self.folder / "peaks.h5", above=True)
         done, found = self.run_study("match.overlapping=2")
