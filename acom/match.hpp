@@ -22,7 +22,7 @@ struct MatchOptions {
   double distinct = 0.0873;  ///< rad: orientations nearer than this (5°) are one
   int least_peaks = 4;       ///< fewer explained: not indexed
   double least_score = 0.5;  ///< lower: not indexed
-  bool refine = true;        ///< between the templates
+  bool refine = true;        ///< between the templates: see orientation_fit.hpp
   bool exhaustive = false;   ///< every template at every angle: the same answer, more slowly
 };
 

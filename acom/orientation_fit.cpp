@@ -18,7 +18,8 @@ namespace {
 using Eigen::VectorXd;
 using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr int unknowns = 5;  // rotation about x, y, z [rad]; ln A; ln σ
+constexpr double telling = 0.01;  // of the brightest: fainter dynamical spots are of other beams
+constexpr int unknowns = 5;       // rotation about x, y, z [rad]; ln A; ln σ
 /// The rocking curve of a specimen is that of the library to about this factor (its logarithm).
 constexpr double width_prior = 0.3;
 /// What is assumed of errors before the peaks of the pattern say more, with the weight of so many
@@ -96,6 +97,7 @@ OrientationFit::OrientationFit(const PhaseLibrary& library)
       const double s = exact_excitation_error(K, g, Vec3::UnitZ());
       reach_ = std::max(reach_, std::abs(s));
       faintest_ = std::min(faintest_, double(made.intensity[j] / brightest));
+      if (made.intensity[j] < telling * brightest) continue;
       points.emplace_back(0.5 * s * s, std::log(double(made.intensity[j])) - known->second);
       mean += points.back();
     }

@@ -1,6 +1,7 @@
 // The orientation between templates: continuous, from the positions and the intensities of peaks,
 // by single scattering with a Gaussian rocking curve. Positions tell the angle in the plane,
-// intensities the tilt: ln I = ln A + ln|U_g|² − s²/2σ², s the excitation error.
+// intensities the tilt: ln I = ln A + ln|U_g|² − s²/2σ², s the excitation error. Of dynamical
+// patterns too: their intensities scatter about that, and so much more do its errors say.
 #pragma once
 #include <optional>
 #include <vector>

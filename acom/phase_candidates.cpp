@@ -137,9 +137,7 @@ std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peak
     candidate.match.template_index = hit.template_index;
     if (!library_.thickness_A.empty())
       candidate.match.thickness_A = library_.thickness_A[std::size_t(hit.thickness)];
-    // a kinematical rocking curve says nothing of dynamical intensities
-    if (options_.refine && library_.thickness_A.empty() &&
-        hit.product > contending * best.front().first.product)
+    if (options_.refine && hit.product > contending * best.front().first.product)
       candidate.fitted = fit_.fit(in_use, R, options_.position_tolerance);
     if (candidate.fitted) {
       candidate.match.R_lab_crystal = candidate.fitted->R_lab_crystal;
@@ -150,7 +148,9 @@ std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peak
           return same(fitted, other.match.R_lab_crystal);
         }))
       continue;  // refined, two have become one
-    for (const ModelSpot& spot : candidate.fitted ? fit_.pattern(fitted) : spots(hit))
+    // dynamical intensities are known for the template only
+    const bool continuous = candidate.fitted && library_.thickness_A.empty();
+    for (const ModelSpot& spot : continuous ? fit_.pattern(fitted) : spots(hit))
       candidate.spots.push_back({spot.q, std::pow(spot.intensity, options_.intensity_power)});
     compare(peaks, candidate);
     result.push_back(std::move(candidate));
