@@ -94,10 +94,8 @@ PointGroup point_group(const Crystal& crystal, double tolerance_A) {
   if (crystal.sites.empty())
     throw Error(ErrorKind::study,
                 "crystal " + crystal.name + " has no atoms that its point group could be found of");
-  const Mat3 L = (Mat3::Identity() + crystal.strain) * crystal.cell.orthogonalization();
   std::vector<Mat3> operations = {Mat3::Identity()};
-  for (const SymmetryOperation& operation : symmetry_operations(crystal, tolerance_A)) {
-    Mat3 R = L * operation.W.cast<double>() * L.inverse();
+  for (Mat3 R : point_operations(crystal, tolerance_A)) {
     // Cells are symmetric within their figures; Newton's iteration to the nearest orthogonal
     // matrix.
     for (int i = 0; i < 3; ++i) R = (0.5 * (R + R.inverse().transpose())).eval();

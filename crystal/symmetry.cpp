@@ -79,9 +79,10 @@ std::string text(const Hkl& hkl) {
   return out.str();
 }
 
-}  // namespace
-
-std::vector<SymmetryOperation> symmetry_operations(const Crystal& crystal, double tolerance_A) {
+/// With `first_only` one operation of each W, whatever its translation: of supercells there are
+/// many.
+std::vector<SymmetryOperation> operations_found(const Crystal& crystal, double tolerance_A,
+                                                bool first_only) {
   std::vector<SymmetryOperation> operations;
   if (crystal.sites.empty()) return operations;
   // The rarest kind of site gives the fewest translations to try.
@@ -97,9 +98,24 @@ std::vector<SymmetryOperation> symmetry_operations(const Crystal& crystal, doubl
       Vec3 w = target.position.v - W.cast<double>() * rare.position.v;
       w -= w.array().floor().matrix();
       std::vector<int> image = images(crystal, W, w, tolerance_A);
-      if (!image.empty()) operations.push_back({W, w, std::move(image)});
+      if (image.empty()) continue;
+      operations.push_back({W, w, std::move(image)});
+      if (first_only) break;
     }
   return operations;
+}
+
+}  // namespace
+
+std::vector<SymmetryOperation> symmetry_operations(const Crystal& crystal, double tolerance_A) {
+  return operations_found(crystal, tolerance_A, false);
+}
+
+std::vector<Mat3> point_operations(const Crystal& crystal, double tolerance_A) {
+  std::vector<Mat3> result;
+  for (const SymmetryOperation& operation : operations_found(crystal, tolerance_A, true))
+    result.push_back(cartesian(crystal, operation.W));
+  return result;
 }
 
 CrystalTangent symmetric_displacement(const Crystal& crystal, int site, const Vec3& shift) {

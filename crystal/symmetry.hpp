@@ -17,6 +17,9 @@ struct SymmetryOperation {
 std::vector<SymmetryOperation> symmetry_operations(const Crystal& crystal,
                                                    double tolerance_A = 1e-3);
 
+/// Their rotations and rotoinversions in the crystal's Cartesian frame, each once.
+std::vector<Mat3> point_operations(const Crystal& crystal, double tolerance_A = 1e-3);
+
 /// Site `site` moves by `shift` [Å, Cartesian], and what is equivalent to it as the symmetry says.
 /// Error (study) if the site's own symmetry forbids part of the shift.
 CrystalTangent symmetric_displacement(const Crystal& crystal, int site, const Vec3& shift);

@@ -1,10 +1,13 @@
-// `pendel info`: what is in a scan, an HDF5 file, a CIF or a study; `pendel convert`.
+// `pendel info`: what is in a scan, an HDF5 file, an orientation map, a CIF or a study; `pendel
+// convert`.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
+#include "acom/ang.hpp"
+#include "acom/ctf.hpp"
 #include "cif/read.hpp"
 #include "core/error.hpp"
 #include "core/progress.hpp"
@@ -96,6 +99,8 @@ std::string cif_info(const std::string& path) {
   std::string text = path + ": CIF" + (crystal.name.empty() ? "" : ", " + crystal.name) + "\n";
   text += formatted("  cell      %.5g %.5g %.5g Å, %.5g %.5g %.5g°, volume %.6g Å³\n", edges[0],
                     edges[1], edges[2], angles[0], angles[1], angles[2], crystal.cell.volume());
+  if (!crystal.sites.empty())
+    text += "  point group " + point_group(crystal).name + ", as the atoms have it\n";
   text += "  contains ";
   for (const auto& [element, count] : content) text += " " + element + formatted("%.4g", count);
   text += formatted("\n  %zu sites  (label, element, x, y, z, occupancy, B in Å²)\n",
@@ -107,6 +112,29 @@ std::string cif_info(const std::string& path) {
   }
   for (const std::string& note : notes) text += "  note: " + note + "\n";
   return text;
+}
+
+std::string map_info(const std::string& path, const OrientationMap& map) {
+  std::string text = path + ": orientation map\n";
+  text +=
+      formatted("  scan      %zu x %zu positions (rows x columns), step ", map.rows, map.columns);
+  text += std::isfinite(map.step_A) ? formatted("%.6g Å\n", map.step_A) : "unknown\n";
+  std::vector<std::size_t> count(map.phases.size() + 1, 0);  // the last: not indexed
+  for (const MapPosition& position : map.at)
+    ++count[position.indexed() ? std::size_t(position.solutions[0].phase) : map.phases.size()];
+  const auto share = [&](std::size_t i) {
+    return formatted("%.4g %% of the positions\n",
+                     100 * double(count[i]) / double(map.positions()));
+  };
+  for (std::size_t i = 0; i < map.phases.size(); ++i) {
+    const Vec3 edges = map.phases[i].crystal.cell.edges();
+    const Vec3 angles = map.phases[i].crystal.cell.angles_deg();
+    text += "  phase     " + map.phases[i].name + ", " + map.phases[i].point_group +
+            formatted(", %.5g %.5g %.5g Å, %.5g %.5g %.5g°, ", edges[0], edges[1], edges[2],
+                      angles[0], angles[1], angles[2]) +
+            share(i);
+  }
+  return text + "  not indexed  " + share(map.phases.size());
 }
 
 std::string with_unit(const std::array<double, 2>& steps, const std::string& units) {
@@ -166,6 +194,11 @@ void info(const std::string& path) {
   const std::string extension = std::filesystem::path(path).extension().string();
   if (extension == ".cif" || extension == ".mcif") {
     std::fputs(cif_info(path).c_str(), stdout);
+    return;
+  }
+  if (extension == ".ang" || extension == ".ctf") {
+    const OrientationMap map = extension == ".ang" ? read_ang(path) : read_ctf(path);
+    std::fputs(map_info(path, map).c_str(), stdout);
     return;
   }
   if (extension == ".yaml" || extension == ".yml") {

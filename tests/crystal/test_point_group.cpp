@@ -145,6 +145,16 @@ BOOST_AUTO_TEST_CASE(known_crystals) {
   BOOST_TEST(point_group(rhombohedral).name == "-3m");
   rhombohedral.sites[1].position.v = Vec3::Constant(0.52);
   BOOST_TEST(point_group(rhombohedral).name == "3m");
+  // a supercell has the same operations, with many translations
+  Crystal supercell = reference::PbTiO3();
+  supercell.cell = Cell(2 * 3.904, 3.904, 4.152, 90, 90, 90);
+  supercell.sites.clear();
+  for (const Site& site : reference::PbTiO3().sites)
+    for (const double shift : {0.0, 0.5}) {
+      supercell.sites.push_back(site);
+      supercell.sites.back().position.v[0] = site.position.v[0] / 2 + shift;
+    }
+  BOOST_TEST(point_group(supercell).name == "mm2");  // fourfold the atoms, not the cell
   // shear: the cell's angle beta alone, and a and c unequal too
   Crystal strained = reference::SrTiO3();
   strained.strain(0, 2) = strained.strain(2, 0) = 0.01;

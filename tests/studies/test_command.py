@@ -214,6 +214,15 @@ pattern: {{g_max_invA: 1.21}}
         text = self.run_pendel("info", command.CIF / "SrTiO3.cif").stdout
         self.assertRegex(text, r"cell +3\.90\d* 3\.90\d* 3\.90\d* Å, 90 90 90°")
         self.assertRegex(text, r"contains +O3 Sr1 Ti1")
+        self.assertIn("point group m-3m", text)
+        (self.folder / "map.ctf").write_text(
+            "Channel Text File\nPhases\t1\n3.2;3.2;5.2\t90;90;120\tMg\t9\t194\n"
+            "Phase\tX\tY\tEuler1\tEuler2\tEuler3\n" +
+            "".join(f"{p}\t{x}\t0\t10\t20\t30\n" for x, p in ((0, 1), (0.5, 1), (1, 1), (1.5, 0))))
+        text = self.run_pendel("info", "map.ctf").stdout
+        self.assertRegex(text, r"1 x 4 positions \(rows x columns\), step 5000 Å")
+        self.assertRegex(text, r"Mg, 6/mmm, 3.2 3.2 5.2 Å, 90 90 120°, 75 % of the positions")
+        self.assertRegex(text, r"not indexed +25 %")
         self.assertRegex(self.run_pendel("info", "scan.h5").stdout, r"/intensity +float64 +\(2, 3, 29\)")
         self.assertIn("fit: 6 positions, 29 disks", self.run_pendel("info", "fit.yaml").stdout)
         self.assertFalse((self.folder / "fit.h5").exists())
