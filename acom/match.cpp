@@ -35,8 +35,7 @@ double stays_ahead(const Candidate& one, const Candidate& other) {
   if (!(n > 1) || !(squares > 0)) return sum > 0 ? 1 : 0.5;
   return 0.5 * std::erfc(-sum / std::sqrt(2 * squares * n / (n - 1)));
 }
-constexpr double counts = 0.977;     // of that probability: two standard errors
-constexpr double counts_likely = 6;  // −2 ln of a likelihood ratio of twenty
+constexpr double counts = 0.977;  // of that probability: two standard errors
 
 }  // namespace
 
@@ -49,7 +48,7 @@ Matcher::Matcher(std::vector<PhaseLibrary> phases, const MatchOptions& options)
   require(options.candidates > 0, "candidates", options.candidates, "positive");
   require(options.distinct > 0 && options.distinct < 1, "distinct [rad]", options.distinct,
           "between 0 and 1");
-  require(options.least_peaks >= 3, "least_peaks", options.least_peaks, "at least 3");
+  require(options.least_peaks >= 2, "least_peaks", options.least_peaks, "at least 2");
   for (PhaseLibrary& phase : phases) {
     if (phase.templates.empty())
       throw Error(ErrorKind::study, "library '" + phase.name + "' has no templates");
@@ -73,7 +72,7 @@ PatternMatch Matcher::match(const std::vector<PeakVector>& peaks) const {
     });
   }));
   if (found.empty()) return result;
-  const std::vector<double> misfits = rank(peaks, found);
+  const std::vector<Misfit> misfits = rank(peaks, found);
 
   const Candidate& first = found.front();
   const PhaseCandidates& phase = phases_[std::size_t(first.match.phase)];
@@ -96,7 +95,7 @@ PatternMatch Matcher::match(const std::vector<PeakVector>& peaks) const {
     }
     const double ahead = stays_ahead(first, found[i]);
     const double lead = std::max(0.0, 1 - match.score / first.match.score);
-    const bool as_well = ahead < counts && misfits[i] < counts_likely;
+    const bool as_well = ahead < counts && !fits_worse(misfits[i], misfits[0]);
     if (as_well && result.tied == int(i)) ++result.tied;
     if (match.phase == first.match.phase) {
       result.reliability = std::min(result.reliability, lead);
@@ -110,12 +109,13 @@ PatternMatch Matcher::match(const std::vector<PeakVector>& peaks) const {
   double sum = 0;
   for (const double odd : odds) sum += odd;
   for (const double odd : odds) result.phase_probability.push_back(odd / sum);
+  // what fits as well as something that does not fit is of no interest
+  if (!result.indexed()) result.flags &= few_peaks | unexplained;
   return result;
 }
 
-/// −2 ln of their likelihoods, all with the errors that the best fit among them has; infinite for
-/// those that were not fitted.
-std::vector<double> Matcher::misfits(const std::vector<PeakVector>& peaks,
+/// All with the errors that the best fit among them has.
+std::vector<Misfit> Matcher::misfits(const std::vector<PeakVector>& peaks,
                                      const std::vector<Candidate>& candidates) const {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   double position_error = infinity, intensity_error = infinity;
@@ -124,22 +124,22 @@ std::vector<double> Matcher::misfits(const std::vector<PeakVector>& peaks,
       position_error = std::min(position_error, one.fitted->position_error);
       intensity_error = std::min(intensity_error, one.fitted->intensity_error);
     }
-  std::vector<double> result;
+  std::vector<Misfit> result;
   for (const Candidate& one : candidates)
     result.push_back(one.fitted ? phases_[std::size_t(one.match.phase)].misfit(
                                       peaks, one, position_error, intensity_error)
-                                : infinity);
+                                : Misfit{infinity, {}, 0});
   return result;
 }
 
 /// By score; among those that are not certainly behind the best the likelihood of the fit decides.
-/// Returned: the misfits less that of the first; 0 if that was not fitted.
-std::vector<double> Matcher::rank(const std::vector<PeakVector>& peaks,
+/// Returned: their misfits.
+std::vector<Misfit> Matcher::rank(const std::vector<PeakVector>& peaks,
                                   std::vector<Candidate>& found) const {
   std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
     return a.match.score > b.match.score;
   });
-  const std::vector<double> misfit = misfits(peaks, found);
+  std::vector<Misfit> misfit = misfits(peaks, found);
   std::vector<std::size_t> order;
   std::size_t contenders = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -147,12 +147,12 @@ std::vector<double> Matcher::rank(const std::vector<PeakVector>& peaks,
     order.insert(contends ? order.begin() + std::ptrdiff_t(contenders++) : order.end(), i);
   }
   std::stable_sort(order.begin(), order.begin() + std::ptrdiff_t(contenders),
-                   [&](std::size_t a, std::size_t b) { return misfit[a] < misfit[b]; });
+                   [&](std::size_t a, std::size_t b) { return misfit[a].total < misfit[b].total; });
   std::vector<Candidate> ranked;
-  std::vector<double> result;
+  std::vector<Misfit> result;
   for (const std::size_t i : order) {
     ranked.push_back(std::move(found[i]));
-    result.push_back(ranked[0].fitted ? misfit[i] - misfit[order[0]] : 0);
+    result.push_back(std::move(misfit[i]));
   }
   found = std::move(ranked);
   return result;

@@ -70,6 +70,7 @@ struct Overlapping {
 };
 
 struct Candidate;
+struct Misfit;
 class PhaseCandidates;
 
 /// Compares patterns with libraries. Thread-safe once made.
@@ -91,9 +92,9 @@ class Matcher {
   const MatchOptions& options() const { return options_; }
 
  private:
-  std::vector<double> misfits(const std::vector<PeakVector>& peaks,
+  std::vector<Misfit> misfits(const std::vector<PeakVector>& peaks,
                               const std::vector<Candidate>& candidates) const;
-  std::vector<double> rank(const std::vector<PeakVector>& peaks,
+  std::vector<Misfit> rank(const std::vector<PeakVector>& peaks,
                            std::vector<Candidate>& found) const;
 
   MatchOptions options_;

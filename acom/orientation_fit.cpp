@@ -30,6 +30,7 @@ constexpr int stages = 4;       // of assignment, fit and scatter
 /// −2 ln likelihood of a peak that is no reflection's (anywhere in the pattern, against within its
 /// error of a spot) and of a spot that should be seen and is not (one in ten).
 constexpr double lone_peak = 18, lone_spot = 4.6;
+constexpr double likely = 6;       // −2 ln of a likelihood ratio of twenty
 constexpr double farthest = 0.06;  // rad: a fit does not leave its start by more
 
 /// A residual that outliers do not rule: r/sqrt(1 + r²/c²) [Geman1987].
@@ -317,19 +318,23 @@ class OrientationFit::Fit {
         .topLeftCorner<3, 3>();
   }
 
-  double misfit() const {
+  Misfit misfit() const {
     const VectorXd r = here();
-    double sum = lone_peak * double(peaks_.size() - pairs_.size());
+    Misfit result;
+    result.of_peak.assign(peaks_.size(), lone_peak);
     int row = 0;
     for (std::size_t i = 0; i < pairs_.size(); ++i, row += 3)
-      sum += std::min(lone_peak, std::pow(Bent(r[row]).value, 2) +
-                                     std::pow(Bent(r[row + 1]).value, 2) +
-                                     std::pow(Bent(r[row + 2]).value, 2));
+      result.of_peak[pairs_[i].peak] = std::min(lone_peak, std::pow(Bent(r[row]).value, 2) +
+                                                               std::pow(Bent(r[row + 1]).value, 2) +
+                                                               std::pow(Bent(r[row + 2]).value, 2));
     for (; row < r.size() - 1; ++row) {
-      const double square = r[row] * r[row];
-      sum += square / (1 + square / lone_spot);
+      const double square = r[row] * r[row], part = square / (1 + square / lone_spot);
+      result.total += part;
+      result.squares_of_absent += part * part;
     }
-    return sum + r[row] * r[row];
+    result.total += r[row] * r[row];
+    for (const double part : result.of_peak) result.total += part;
+    return result;
   }
 
  private:
@@ -374,7 +379,21 @@ std::optional<FittedOrientation> OrientationFit::fit(const std::vector<PeakVecto
   return fit.at;
 }
 
-double OrientationFit::misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
+bool fits_worse(const Misfit& one, const Misfit& than) {
+  if (one.of_peak.empty() || than.of_peak.empty()) return one.total > than.total;
+  const double n = double(one.of_peak.size());
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < one.of_peak.size(); ++i) {
+    const double difference = one.of_peak[i] - than.of_peak[i];
+    sum += difference;
+    squares += difference * difference;
+  }
+  const double scatter = std::max(0.0, squares - sum * sum / n) * n / std::max(1.0, n - 1) +
+                         one.squares_of_absent + than.squares_of_absent;
+  return one.total - than.total > std::max(likely, 2 * std::sqrt(scatter));
+}
+
+Misfit OrientationFit::misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
                               double position_error, double intensity_error,
                               double tolerance) const {
   Fit fit(*this, peaks, tolerance);
@@ -382,7 +401,8 @@ double OrientationFit::misfit(const std::vector<PeakVector>& peaks, FittedOrient
   fitted.intensity_error = intensity_error;
   fit.at = fitted;
   fit.gather(0);
-  return fit.assign(false) ? fit.misfit() : lone_peak * double(peaks.size());
+  if (fit.assign(false)) return fit.misfit();
+  return {lone_peak * double(peaks.size()), std::vector<double>(peaks.size(), lone_peak), 0};
 }
 
 }  // namespace pendel

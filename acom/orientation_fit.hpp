@@ -28,6 +28,16 @@ struct FittedOrientation {
   double intensity_error = 0;  ///< of the peaks, relative
 };
 
+/// −2 ln of a fit's likelihood, to compare it with that of another fit to the same peaks.
+struct Misfit {
+  double total = 0;              ///< infinite: not fitted
+  std::vector<double> of_peak;   ///< its part by peak
+  double squares_of_absent = 0;  ///< of the parts of spots that should be seen and are not
+};
+/// By a likelihood ratio of twenty, and by twice what the difference would scatter if other peaks
+/// of the crystal had been measured: models err by more than peaks do.
+bool fits_worse(const Misfit& one, const Misfit& than);
+
 class OrientationFit {
  public:
   /// Widths of rocking curves are taken from the intensities of the templates.
@@ -43,9 +53,8 @@ class OrientationFit {
   std::optional<FittedOrientation> fit(const std::vector<PeakVector>& peaks, const Mat3& start,
                                        double position_tolerance) const;
 
-  /// −2 ln of the likelihood, with the errors given for those that were fitted: what peaks and
-  /// their absence cost, outliers no more than so much each.
-  double misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
+  /// With the errors given for those that were fitted; outliers cost no more than so much each.
+  Misfit misfit(const std::vector<PeakVector>& peaks, FittedOrientation fitted,
                 double position_error, double intensity_error, double position_tolerance) const;
 
  private:

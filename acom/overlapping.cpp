@@ -67,7 +67,6 @@ std::vector<const Candidate*> candidates_of(const std::vector<Member>& members) 
 
 /// Joint scores that differ by less are as good: the likelihood decides.
 constexpr double equal_scores = 0.01;
-constexpr double likely = 6;  // −2 ln of a likelihood ratio of twenty
 
 }  // namespace
 
@@ -129,12 +128,13 @@ std::vector<Overlapping> Matcher::match_overlapping(const std::vector<PeakVector
     std::vector<Candidate> equal;
     for (std::size_t i = 0; i < found.size(); ++i)
       if (scores[i] >= best - equal_scores) equal.push_back(std::move(found[i]));
-    const std::vector<double> misfit = misfits(peaks, equal);
-    const std::size_t first =
-        std::size_t(std::min_element(misfit.begin(), misfit.end()) - misfit.begin());
+    const std::vector<Misfit> misfit = misfits(peaks, equal);
+    std::size_t first = 0;
+    for (std::size_t i = 1; i < equal.size(); ++i)
+      if (misfit[i].total < misfit[first].total) first = i;
     Member result{equal[first], {}};
     for (std::size_t i = 0; i < equal.size(); ++i)
-      if (i != first && !(misfit[i] - misfit[first] > likely))
+      if (i != first && !fits_worse(misfit[i], misfit[first]))
         result.tied.push_back(equal[i].match);
     return result;
   };
@@ -161,12 +161,14 @@ std::vector<Overlapping> Matcher::match_overlapping(const std::vector<PeakVector
 
   const VectorXd weights = joint_fit(pattern, candidates_of(chosen), tolerance).weights;
   std::vector<Overlapping> result;
+  // with power 0 all peaks weigh the same: then a share is one of weights
+  const double to_intensity = options_.intensity_power > 0 ? 1 / options_.intensity_power : 1;
   double total = 0;
   for (std::size_t k = 0; k < chosen.size(); ++k) {
     // intensities, from weights that are powers of them
     double intensity = 0;
     for (const WeightedSpot& spot : chosen[k].candidate.spots)
-      intensity += std::pow(weights[Eigen::Index(k)] * spot.weight, 1 / options_.intensity_power);
+      intensity += std::pow(weights[Eigen::Index(k)] * spot.weight, to_intensity);
     total += intensity;
     result.push_back({chosen[k].candidate.match, intensity, chosen[k].tied});
   }

@@ -169,10 +169,16 @@ std::vector<bool> PhaseCandidates::reached(const std::vector<PeakVector>& peaks,
   return result;
 }
 
-double PhaseCandidates::misfit(const std::vector<PeakVector>& peaks, const Candidate& candidate,
+Misfit PhaseCandidates::misfit(const std::vector<PeakVector>& peaks, const Candidate& candidate,
                                double position_error, double intensity_error) const {
-  return fit_.misfit(used(peaks), *candidate.fitted, position_error, intensity_error,
-                     options_.position_tolerance);
+  Misfit result = fit_.misfit(used(peaks), *candidate.fitted, position_error, intensity_error,
+                              options_.position_tolerance);
+  std::vector<double> of_peak(peaks.size(), 0);
+  auto part = result.of_peak.begin();
+  for (std::size_t i = 0; i < peaks.size(); ++i)
+    if (peaks[i].intensity > 0 && in_range(peaks[i].q)) of_peak[i] = *part++;
+  result.of_peak = std::move(of_peak);
+  return result;
 }
 
 }  // namespace pendel

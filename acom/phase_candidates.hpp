@@ -34,8 +34,8 @@ class PhaseCandidates {
   /// Peaks, as many flags, that reflections of the crystal are near to, be they faint.
   std::vector<bool> reached(const std::vector<PeakVector>& peaks, const Mat3& R_lab_crystal) const;
 
-  /// −2 ln likelihood of a fitted candidate, with these errors of the peaks.
-  double misfit(const std::vector<PeakVector>& peaks, const Candidate& candidate,
+  /// Of a fitted candidate, with these errors of the peaks.
+  Misfit misfit(const std::vector<PeakVector>& peaks, const Candidate& candidate,
                 double position_error, double intensity_error) const;
 
  private:
