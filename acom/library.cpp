@@ -16,6 +16,8 @@ PhaseLibrary kinematical_library(const std::string& name, const Crystal& crystal
   library.energy_keV = energy_keV;
   library.g_max = options.g_max;
   library.symmetry = laue_group(point_group(crystal)).operations;  // Friedel
+  library.recipe = options;
+  library.faintest = faintest;
   library.templates.resize(orientations.size());
   const SpotPatterns patterns(crystal, energy_keV, options);
   parallel_for(long(orientations.size()), [&](long i, int) {

@@ -1,8 +1,11 @@
-// Libraries of spot patterns ("templates"): what a crystal would show in each of many orientations.
+// Libraries of spot patterns ("templates"): what a crystal would show in each of many orientations,
+// by single scattering here, by multiple scattering in dynamical_library.hpp.
 #pragma once
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "sim/dynamical_pattern.hpp"
 #include "sim/kinematical_pattern.hpp"
 
 namespace pendel {
@@ -13,6 +16,12 @@ struct Template {
   std::vector<Hkl> hkl;          ///< (spots)
   std::vector<Vec2> q;           ///< lab x, y [1/Å]; (spots)
   std::vector<float> intensity;  ///< (thicknesses, spots); one row if there is no thickness
+};
+
+/// How dynamical templates were made.
+struct DynamicalRecipe {
+  DynamicalOptions options;
+  BeamLimits limits;  ///< what the tolerance meant
 };
 
 /// The templates of one crystal.
@@ -27,6 +36,9 @@ struct PhaseLibrary {
   std::vector<Mat3> symmetry;
   std::vector<double> thickness_A;  ///< empty: intensities do not depend on it (kinematical)
   std::vector<Template> templates;
+  /// With the crystal, the energy, the thicknesses and the orientations: all that they depend on.
+  std::variant<SpotOptions, DynamicalRecipe> recipe;
+  double faintest = 0;  ///< spots below this fraction of their pattern's brightest are left out
 };
 
 /// Of every orientation given, shared among threads. Spots fainter than `faintest` times the
