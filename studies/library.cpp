@@ -1,6 +1,7 @@
 #include "studies/library.hpp"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "acom/library_file.hpp"
 
@@ -18,10 +19,15 @@ void LibraryStudy::check(Problems& problems) const { templates.check("templates"
 void LibraryStudy::run(RunContext& context) const {
   const std::vector<Crystal> phases = read_phases(templates, context);
   if (!context.begin()) return;
-  const std::vector<PhaseLibrary> libraries = make_libraries(templates, phases, context);
+  if (!context.resume && std::filesystem::exists(context.partial()))
+    context.say("an interrupted run left " + context.partial() +
+                "; this run begins anew (--resume would continue it)");
+  const std::vector<PhaseLibrary> libraries =
+      make_libraries(templates, phases, context, context.partial());
   EmdWriter result("pendel");
   write_libraries(result, libraries);
   context.save(result);
+  std::filesystem::remove(context.partial());
   char text[80];
   std::snprintf(text, sizeof text, "%.2f s CPU", context.provenance.cpu_seconds());
   context.say(text);

@@ -20,6 +20,24 @@ struct PhaseOptions {
   }
 };
 
+/// Bloch waves instead of single scattering.
+struct DynamicalTemplateOptions {
+  std::vector<double> thickness_A;
+  Absorption absorption = Absorption::weickenmeier_kohl;
+  double proportional_absorption = 0.1, tolerance = 1e-2;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("thickness_A", thickness_A, help("of the slabs; matching tells which").required().above(0));
+    v("absorption", absorption, help("imaginary part of the potential"));
+    v("proportional_absorption", proportional_absorption,
+      help("U'/U of proportional absorption").range(0, 1));
+    v("tolerance", tolerance,
+      help("beams are added until no intensity changes by more (fraction of the incident beam)")
+          .range(1e-6, 0.1));
+  }
+};
+
 struct TemplateLibraryOptions {
   std::map<std::string, PhaseOptions> phases;
   double energy_keV = 200;
@@ -28,6 +46,7 @@ struct TemplateLibraryOptions {
   double precession_mrad = 0;
   ScatteringTable scattering = ScatteringTable::lobato;
   double faintest = 1e-4;
+  std::optional<DynamicalTemplateOptions> dynamical;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -44,19 +63,27 @@ struct TemplateLibraryOptions {
     v("scattering", scattering, help("table of atomic scattering factors"));
     v("faintest", faintest,
       help("spots below this part of a pattern's brightest are left out").range(0, 1));
+    v("dynamical", dynamical,
+      help("templates by Bloch waves for several thicknesses; sigma_invA and sg_max_invA then mean "
+           "nothing"));
   }
 
   void check(const std::string& key, Problems& problems) const {
     if (phases.empty())
       problems.add(key + ".phases", "is empty; it names the crystals that may be there");
+    if (dynamical && dynamical->thickness_A.empty())
+      problems.add(key + ".dynamical.thickness_A", "is empty; [100, 200, 300] would do");
   }
 };
 
 /// Phases in the order of their names, their files added to the provenance.
 std::vector<Crystal> read_phases(const TemplateLibraryOptions& options, RunContext& context);
-/// One of each phase. Error as of kinematical_library.
+/// One of each phase. With a `partial` file, dynamical templates are kept in it while they are
+/// made, and context.resume goes on from there. Error (interrupted) if a signal asked for it; other
+/// errors as of kinematical_library and dynamical_library.
 std::vector<PhaseLibrary> make_libraries(const TemplateLibraryOptions& options,
                                          const std::vector<Crystal>& phases,
-                                         const RunContext& context);
+                                         const RunContext& context,
+                                         const std::string& partial = "");
 
 }  // namespace pendel

@@ -121,6 +121,19 @@ class Match(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stderr)
         return (done, h5py.File(self.folder / "study.h5")["pendel"]) if status == 0 else done
 
+    def stop_and_resume(self, study, output, size):
+        """Interrupted as soon as the checkpoint has some bytes, then finished."""
+        process = subprocess.Popen([PENDEL, "run", study, "--output", output], cwd=self.folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        partial = self.folder / f"{output}.partial"
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size >= size):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(120), (130, 0))
+        done = run("run", study, "--output", output, "--resume", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(partial.exists())
+
     def errors(self, found):
         """Phases right, misorientation in degrees, and the latter's least under 180° about the beam."""
         phase = found["phase_id/data"][()]
@@ -224,21 +237,10 @@ class Match(unittest.TestCase):
         write(self.folder / "peaks.h5", noise=0.004)
         _, found = self.run_study(arguments=("--threads", "1"))
         first = {name: found[f"{name}/data"][()] for name in ("orientation_matrix", "score", "flags")}
-        # stopped as soon as some positions are finished
-        process = subprocess.Popen([PENDEL, "run", "study.yaml", "--output", "again.h5"],
-                                   cwd=self.folder, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-        partial = self.folder / "again.h5.partial"
-        while process.poll() is None and not (partial.exists() and partial.stat().st_size > 4000):
-            time.sleep(0.002)
-        process.send_signal(signal.SIGINT)
-        self.assertIn(process.wait(60), (130, 0))
-        done = run("run", "study.yaml", "--output", "again.h5", "--resume", cwd=self.folder)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.stop_and_resume("study.yaml", "again.h5", 4000)
         with h5py.File(self.folder / "again.h5") as again:
             for name, values in first.items():
                 np.testing.assert_array_equal(again[f"pendel/{name}/data"][()], values)
-        self.assertFalse(partial.exists())
 
     def test_a_library_from_a_file_is_as_good(self):
         write(self.folder / "peaks.h5", noise=0.004)
@@ -258,6 +260,35 @@ class Match(unittest.TestCase):
             np.testing.assert_array_equal(found[f"{name}/data"][()], values)
         done = self.run_study("library.file=peaks.h5", text=text, status=3)
         self.assertIn("holds no template library", done.stderr)
+
+    def test_dynamical_templates(self):
+        # few beams of thin crystals: what takes minutes in earnest. The peaks are kinematical.
+        write(self.folder / "peaks.h5", noise=0.002)
+        (self.folder / "library.yaml").write_text(f"""\
+study: library
+templates:
+  energy_keV: 200
+  step_deg: 4
+  g_max_invA: 1.2
+  phases: {{Au: {{cif: {CIF}/Au.cif}}, SrTiO3: {{cif: {CIF}/SrTiO3.cif}}}}
+  dynamical: {{thickness_A: [20, 30], tolerance: 0.1, absorption: none}}
+""")
+        done = run("run", "library.yaml", "--output", "whole.h5", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("SrTiO3, 91 zone axes", done.stdout)
+        self.stop_and_resume("library.yaml", "library.h5", 1)
+        with h5py.File(self.folder / "whole.h5") as whole, h5py.File(self.folder / "library.h5") as again:
+            for phase in "01":
+                for name in ("orientation_matrix", "hkl", "q", "intensity"):
+                    path = f"pendel/library/{phase}/{name}/data"
+                    np.testing.assert_array_equal(again[path][()], whole[path][()])
+        _, found = self.run_study(text="study: match\npeaks: {file: peaks.h5}\n"
+                                       "library: {file: library.h5}\nmatch: {least_score: 0.3}\n")
+        right, _, modulo = self.errors(found)
+        self.assertTrue(right.all())
+        self.assertLess(np.median(modulo), 1)
+        thickness = found["thickness/data"][found["phase_id/data"][()] >= 0]
+        self.assertTrue(((thickness >= 20) & (thickness <= 30)).all())
 
     def test_crystals_above_each_other(self):
         write(self.folder / "peaks.h5", above=True)
