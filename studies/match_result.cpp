@@ -331,9 +331,9 @@ std::vector<std::string> map_summary(const OrientationMap& map, const MapStatist
     indexed += at.indexed();
     few += (at.flags & few_peaks) != 0;
     unexplained_ones += (at.flags & unexplained) != 0;
-    turned += (at.flags & turned_180) != 0;
-    others += (at.flags & ambiguous) != 0;
-    phases += (at.flags & phase_uncertain) != 0;
+    turned += at.indexed() && (at.flags & turned_180);
+    others += at.indexed() && (at.flags & ambiguous);
+    phases += at.indexed() && (at.flags & phase_uncertain);
     chosen += (at.flags & by_neighbours) != 0;
   }
   std::vector<std::string> lines;

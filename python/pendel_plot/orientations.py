@@ -204,7 +204,9 @@ def misorientation_figure(found):
                                  for to, mask in zip(("right", "down"), which)])
         line.hist(chosen, bins=bins, color=f"C{t}", label=f"{name}: {len(chosen)}")
     line.axvline(found.threshold, color="black", linewidth=0.8, linestyle=":")
-    line.set(yscale="log", xlabel="misorientation of neighbours (°)", ylabel="pairs")
+    if len(angles):
+        line.set_yscale("log")
+    line.set(xlabel="misorientation of neighbours (°)", ylabel="pairs")
     if found.twins:
         line.legend(frameon=False)
     line.set_title("dotted: grain boundary")
