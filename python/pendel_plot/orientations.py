@@ -69,10 +69,11 @@ def draw_boundaries(axes, found):
         for mask, colour in ((other | ((angle > found.threshold) & ~twinned), "black"),
                              (twinned, "white")):
             row, column = np.nonzero(mask)
-            half = np.full(len(row), 0.5)
-            ends = (([column - half, column + half], [row + half, row + half]) if horizontal else
-                    ([column + half, column + half], [row - half, row + half]))
-            axes.plot(*ends, color=colour, linewidth=0.6, solid_capstyle="butt")
+            half, gap = np.full(len(row), 0.5), np.full(len(row), np.nan)
+            x, y = ((column - half, column + half), (row + half, row + half)) if horizontal else (
+                (column + half, column + half), (row - half, row + half))
+            axes.plot(np.stack([*x, gap], 1).ravel(), np.stack([*y, gap], 1).ravel(), color=colour,
+                      linewidth=0.6, solid_capstyle="butt")
 
 
 def draw_key(axes, key, title):

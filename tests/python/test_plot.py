@@ -525,11 +525,12 @@ class Plot(unittest.TestCase):
         np.testing.assert_allclose(image[2, 3], [0, 1, 0])
         self.assertEqual([t.get_text() for t in panels["one (m-3m)"].texts], ["[001]", "[101]", "[111]"])
         # the twin white between columns 1 and 2; boundary and phases black
-        lines = panels["along map y (up)"].lines
-        white = [line for line in lines if line.get_color() == "white"]
-        self.assertEqual({tuple(line.get_xdata()) for line in white}, {(1.5, 1.5)})
-        self.assertEqual(len(white), ROWS)
-        black = {(*line.get_xdata(), *line.get_ydata()) for line in lines if line.get_color() == "black"}
+        drawn = {"white": set(), "black": set()}
+        for line in panels["along map y (up)"].lines:
+            ends = np.stack(line.get_data(), -1).reshape(-1, 3, 2)[:, :2]
+            drawn[line.get_color()] |= {tuple(end.T.ravel()) for end in ends}
+        black = drawn["black"]
+        self.assertEqual(drawn["white"], {(1.5, 1.5, row - 0.5, row + 0.5) for row in range(ROWS)})
         self.assertIn((3.5, 3.5, 2.5, 3.5), black)
         self.assertIn((4.5, 4.5, 0.5, 1.5), black)
         self.assertIn((0.5, 0.5, -0.5, 0.5), black)
