@@ -3,6 +3,7 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "crystal/rotation.hpp"
@@ -74,7 +75,13 @@ std::vector<std::pair<TemplateHit, Mat3>> PhaseCandidates::search(
   std::vector<std::pair<TemplateHit, Mat3>> best;
   index_.search(pattern, options_.exhaustive, [&](const TemplateHit& hit) {
     const Mat3 R = orientation(hit);
-    const auto better = [&](const auto& other) { return other.first.product < hit.product; };
+    // of equal ones the first in the library, in whatever order they come
+    const auto better = [&](const auto& pair) {
+      const TemplateHit& other = pair.first;
+      return std::tuple(-hit.product, hit.template_index, hit.thickness, hit.mirrored, hit.angle) <
+             std::tuple(-other.product, other.template_index, other.thickness, other.mirrored,
+                        other.angle);
+    };
     const auto known = std::find_if(best.begin(), best.end(),
                                     [&](const auto& other) { return same(R, other.second); });
     if (known == best.end() || better(*known)) {

@@ -214,17 +214,17 @@ void TemplateIndex::search(const std::vector<WeightedSpot>& pattern, bool exhaus
   if (!exhaustive) std::make_heap(order.begin(), order.end());
   for (auto end = order.end(); end != order.begin(); --end) {
     if (!exhaustive) {
-      if (order.front().first * rounding <= useful) return;
+      if (order.front().first * rounding < useful) return;
       std::pop_heap(order.begin(), end);
     }
     const Entry& entry = entries_[(end - 1)->second];
     std::array<float, bins> products;
     add_fine(rows.fine.data(), &rows_[entry.first], &weights_[entry.first], int(entry.count),
              products.data());
-    if (largest(products.data(), bins) <= useful) continue;
+    if (largest(products.data(), bins) < useful) continue;
     for (int k = 0; k < bins; ++k) {
       const float value = products[std::size_t(k)];
-      if (value > useful && value >= products[std::size_t((k + 1) % bins)] &&
+      if (value > 0 && value >= useful && value >= products[std::size_t((k + 1) % bins)] &&
           value > products[std::size_t((k + bins - 1) % bins)])
         useful = receive({int(entry.template_index), int(entry.thickness), entry.mirrored,
                           k * 2 * pi / bins, value});

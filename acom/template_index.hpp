@@ -43,8 +43,8 @@ class TemplateIndex {
 
   /// Receives a hit and returns the product below which no other hit would be of use.
   using Receiver = std::function<double(const TemplateHit&)>;
-  /// Passes every local maximum over the angle of every template to the receiver, except those
-  /// that do not exceed the product it last returned. Exhaustive: without bounds.
+  /// Passes every local maximum over the angle of every template to the receiver, in no order,
+  /// except those below the product it last returned. Exhaustive: without bounds.
   void search(const std::vector<WeightedSpot>& pattern, bool exhaustive,
               const Receiver& receive) const;
 
