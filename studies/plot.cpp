@@ -40,6 +40,7 @@ int run_python(const std::string& python, const std::vector<std::string>& argume
 }  // namespace
 
 std::string shared_directory() {
+  if (const char* given = std::getenv("PENDEL_SHARE")) return given;
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none);
   const fs::path installed = program.parent_path().parent_path() / "share" / "pendel";

@@ -18,8 +18,8 @@ std::string run(const RunArguments& arguments);
 void check(const RunArguments& arguments);
 
 std::vector<std::string> study_kinds();
-/// Where python/ and data/ are: share/pendel of the installed program, else the tree it was built
-/// from.
+/// Where python/ and data/ are: $PENDEL_SHARE, share/pendel of the installed program, or else the
+/// tree it was built from.
 std::string shared_directory();
 
 /// A commented, runnable YAML file; the reference table; the JSON schema of all kinds.

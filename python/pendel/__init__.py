@@ -5,6 +5,10 @@ detector's columns, y along its rows and z along the beam.
 """
 import os
 
+_share = os.path.join(os.path.dirname(__file__), "share")
+if os.path.isdir(_share):  # installed by pip, with the files that ship
+    os.environ.setdefault("PENDEL_SHARE", _share)
+
 from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Scan, Simulator, StudyError, annulus, find_disks, fit_lattice, new_study,
                       orientation, set_threads, strain, study_keys, study_kinds, threads)
 from . import _pendel
