@@ -51,6 +51,8 @@ class DynamicalPatterns {
                     const std::vector<double>& thickness_A, const BeamLimits& limits);
 
   const BeamLimits& limits() const { return limits_; }
+  const DynamicalOptions& options() const { return options_; }
+  const std::vector<double>& thickness_A() const { return thickness_A_; }
 
   /// Spots that scattering reaches, within g_max. With precession: means over the cone, of so many
   /// directions that twice as many change no intensity by more than the tolerance; Error
