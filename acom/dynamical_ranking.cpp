@@ -5,7 +5,9 @@
 #include <limits>
 #include <string>
 
+#include "core/electron.hpp"
 #include "core/error.hpp"
+#include "crystal/rotation.hpp"
 
 namespace pendel {
 
@@ -142,6 +144,34 @@ DynamicalCandidate compared(const std::vector<PeakVector>& peaks, const Match& m
   return result;
 }
 
+/// A grid of tilts about where it is, then ever smaller hexagons about the best so far.
+DynamicalCandidate tilted(const std::vector<PeakVector>& peaks, DynamicalCandidate best,
+                          const DynamicalPatterns& patterns, double g_max,
+                          const DynamicalRankingOptions& options) {
+  const auto try_about = [&](const Match& centre, double radius, int directions, double phase) {
+    for (int i = 0; i < directions; ++i) {
+      const double angle = 2 * electron::pi * (i + phase) / directions;
+      Match match = centre;
+      match.R_lab_crystal =
+          rotation_about({std::cos(angle), std::sin(angle), 0}, radius) * centre.R_lab_crystal;
+      const DynamicalCandidate other = compared(peaks, match, patterns, g_max, options);
+      if (other.misfit < best.misfit) best = other;
+    }
+  };
+  const Match start = best.match;
+  for (int ring = 1; ring <= 3; ++ring) try_about(start, options.farthest * ring / 3, 6 * ring, 0);
+  constexpr int halvings = 4;
+  double radius = options.farthest / 3;
+  for (int i = 0; i < halvings; ++i) try_about(Match(best.match), radius /= 2, 6, 0.5 * (i % 2));
+  return best;
+}
+
+void sort(std::vector<DynamicalCandidate>& candidates) {
+  std::stable_sort(
+      candidates.begin(), candidates.end(),
+      [](const DynamicalCandidate& a, const DynamicalCandidate& b) { return a.misfit < b.misfit; });
+}
+
 }  // namespace
 
 std::vector<DynamicalCandidate> ranked_dynamically(
@@ -150,6 +180,8 @@ std::vector<DynamicalCandidate> ranked_dynamically(
   require(options.reach > 0, "the reach [1/A] of a peak", options.reach, "positive");
   require(options.position_error > 0, "position_error [1/A]", options.position_error, "positive");
   require(options.intensity_error > 0, "intensity_error", options.intensity_error, "positive");
+  require(options.farthest > 0 && options.farthest < 0.2, "the farthest tilt [rad]",
+          options.farthest, "above 0 and below 0.2");
   double g_max = std::numeric_limits<double>::infinity();
   for (const DynamicalPatterns* one : patterns) {
     const std::vector<double>& t = one->thickness_A();
@@ -169,9 +201,11 @@ std::vector<DynamicalCandidate> ranked_dynamically(
             match.phase, "the number of one with patterns");
     result.push_back(compared(used, match, *patterns[std::size_t(match.phase)], g_max, options));
   }
-  std::stable_sort(
-      result.begin(), result.end(),
-      [](const DynamicalCandidate& a, const DynamicalCandidate& b) { return a.misfit < b.misfit; });
+  sort(result);
+  for (std::size_t i = 0; i < result.size() && int(i) < options.tilted; ++i)
+    result[i] =
+        tilted(used, result[i], *patterns[std::size_t(result[i].match.phase)], g_max, options);
+  sort(result);
   return result;
 }
 

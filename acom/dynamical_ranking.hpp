@@ -1,5 +1,5 @@
-// Which of a matcher's candidates multiple scattering confirms: their intensities by Bloch waves at
-// exactly their orientations, over thickness, against those of the peaks. What kinematical
+// Which of a matcher's candidates multiple scattering confirms: their intensities by Bloch waves,
+// over thickness and, near the candidates, over tilt, against those of the peaks. What kinematical
 // templates cannot tell (a polar axis, phases of one lattice) these may, and the thickness.
 #pragma once
 #include <vector>
@@ -15,14 +15,20 @@ struct DynamicalRankingOptions {
   double position_error = 0.005;  ///< 1/Å: of a peak, each component, if it does not bring its own
   /// Relative, of an intensity: of the peak and, mostly, of the model (orientation, potential).
   double intensity_error = 0.2;
+  /// The first so many of the candidates, compared as they are, are also tilted, by up to about
+  /// `farthest` [rad], to less misfit: intensities change within a fraction of what single
+  /// scattering leaves open. Some forty patterns each.
+  int tilted = 2;
+  double farthest = 0.012;
 };
 
 /// A candidate as multiple scattering sees it.
 struct DynamicalCandidate {
-  Match match;                   ///< with the best of the thicknesses
-  double thickness_error_A = 0;  ///< of one standard deviation, no less than their spacing allows
-  double misfit = 0;             ///< −2 ln likelihood: of positions and of intensities
-  double position_misfit = 0;    ///< its first part
+  Match match;  ///< with the best of the thicknesses; covariance as it was
+  /// Of one standard deviation at this orientation, no less than the thicknesses' spacing allows.
+  double thickness_error_A = 0;
+  double misfit = 0;           ///< −2 ln likelihood: of positions and of intensities
+  double position_misfit = 0;  ///< its first part
 };
 
 /// The candidates, of least misfit first. `patterns`: of each phase. Peaks nearer the origin than
