@@ -88,18 +88,21 @@ OrientationFit::OrientationFit(const PhaseLibrary& library)
     const Template& made = library.templates[t];
     std::vector<Vec2> points;
     Vec2 mean = Vec2::Zero();
+    // over the thicknesses, if the library has any
+    std::vector<float> intensity(made.q.size());
+    for (std::size_t j = 0; j < made.intensity.size(); ++j)
+      intensity[j % made.q.size()] += made.intensity[j];
     float brightest = 0;
-    for (std::size_t j = 0; j < made.q.size(); ++j)
-      brightest = std::max(brightest, made.intensity[j]);
+    for (const float I : intensity) brightest = std::max(brightest, I);
     for (std::size_t j = 0; j < made.q.size(); ++j) {
       const auto known = strength.find(made.hkl[j]);
-      if (known == strength.end() || !(made.intensity[j] > 0)) continue;
+      if (known == strength.end() || !(intensity[j] > 0)) continue;
       const Vec3 g = made.R_lab_crystal * library.crystal.cell.g(made.hkl[j]).v;
       const double s = exact_excitation_error(K, g, Vec3::UnitZ());
       reach_ = std::max(reach_, std::abs(s));
-      faintest_ = std::min(faintest_, double(made.intensity[j] / brightest));
-      if (made.intensity[j] < telling * brightest) continue;
-      points.emplace_back(0.5 * s * s, std::log(double(made.intensity[j])) - known->second);
+      faintest_ = std::min(faintest_, double(intensity[j] / brightest));
+      if (intensity[j] < telling * brightest) continue;
+      points.emplace_back(0.5 * s * s, std::log(double(intensity[j])) - known->second);
       mean += points.back();
     }
     if (points.empty()) continue;
