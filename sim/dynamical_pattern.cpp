@@ -86,6 +86,7 @@ DynamicalPatterns::DynamicalPatterns(const Crystal& crystal, double energy_keV,
   for (const Hkl& hkl : hkl_)
     box_ = {std::max(box_.h, hkl.h), std::max(box_.k, hkl.k), std::max(box_.l, hkl.l)};
   couplings_.assign(place(box_) + 1, 0);
+  magnitudes_.assign(couplings_.size(), 0);
   for (std::size_t i = 0; i < hkl_.size(); ++i) {
     g_.push_back(crystal.g(hkl_[i]).v);
     complex value = U_g[i].elastic + complex(0, 1) * U_g[i].absorptive;
@@ -96,6 +97,7 @@ DynamicalPatterns::DynamicalPatterns(const Crystal& crystal, double energy_keV,
       largest_U_ = std::max(largest_U_, std::abs(value));
     }
     couplings_[place(hkl_[i])] = value;
+    magnitudes_[place(hkl_[i])] = std::abs(value);
   }
 }
 
@@ -220,7 +222,7 @@ DynamicalPatterns::Chosen DynamicalPatterns::chosen_beams(const Mat3& R_lab_crys
     result.strong.push_back(near[from]);
     rest.erase(next);
     for (const int i : rest) {
-      const double coupling = reach[from] * std::abs(U(hkl_[near[i]] - hkl_[near[from]]));
+      const double coupling = reach[from] * magnitude(hkl_[near[i]] - hkl_[near[from]]);
       reach[i] = std::max(reach[i], coupling < distance[i] ? coupling / distance[i] : reach[from]);
     }
   }

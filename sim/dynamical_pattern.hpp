@@ -68,12 +68,12 @@ class DynamicalPatterns {
     return (std::size_t(d.h + box_.h) * (2 * box_.k + 1) + (d.k + box_.k)) * (2 * box_.l + 1) +
            (d.l + box_.l);
   }
-  /// U + iU' of a difference of beams; 0 beyond the limit.
-  complex U(const Hkl& d) const {
-    return std::abs(d.h) > box_.h || std::abs(d.k) > box_.k || std::abs(d.l) > box_.l
-               ? complex(0)
-               : couplings_[place(d)];
+  bool within_box(const Hkl& d) const {
+    return std::abs(d.h) <= box_.h && std::abs(d.k) <= box_.k && std::abs(d.l) <= box_.l;
   }
+  /// U + iU' of a difference of beams; 0 beyond the limit.
+  complex U(const Hkl& d) const { return within_box(d) ? couplings_[place(d)] : complex(0); }
+  double magnitude(const Hkl& d) const { return within_box(d) ? magnitudes_[place(d)] : 0; }
   Chosen chosen_beams(const Mat3& R_lab_crystal, const IncidentWave& wave) const;
   /// Intensities by number of candidate.
   using Rows = std::map<int, Eigen::RowVectorXd>;
@@ -97,6 +97,7 @@ class DynamicalPatterns {
   std::vector<Vec3> g_;   // crystal Cartesian
   Hkl box_;
   std::vector<complex> couplings_;  // by h, k, l
+  std::vector<double> magnitudes_;  // of the couplings
 };
 
 /// The radius beyond which no beam would take more than `tolerance` of the incident beam by single
