@@ -25,7 +25,8 @@ macro(pendel_packages)
   # Ceres of Debian 12 brings ATLAS's BLAS with it; who is loaded first also serves LAPACK.
   foreach(library IN LISTS BLAS_LIBRARIES)
     if(library MATCHES "openblas.*\\.so")
-      add_link_options(LINKER:--push-state,--no-as-needed,${library},--pop-state)
+      target_link_options(pendel_blas INTERFACE
+                          LINKER:--push-state,--no-as-needed,${library},--pop-state)
     endif()
   endforeach()
   add_library(gemmi_headers INTERFACE)

@@ -44,7 +44,7 @@ LIBRARIES = {
     "Google Benchmark": (r"benchmark/", []),
 }
 EVERYWHERE = r"(unsupported/)?Eigen/|[a-z_0-9]+$"  # Eigen and the C++ standard library
-SYSTEM = r"(unistd|fcntl|signal|sys/\w+)\.h$"  # in .cpp files and tests
+SYSTEM = r"(unistd|fcntl|malloc|signal|sys/\w+)\.h$"  # in .cpp files and tests
 MADE = {"pendel_version.hpp"}  # by CMake, in the build folder
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
