@@ -7,6 +7,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 
 namespace pendel {
@@ -149,10 +150,8 @@ JointCalibration joint_calibration(const OrientationMap& map,
       gradient += there;
       scatter += there * there.transpose();
     }
-    const auto middle = distances.begin() + long(distances.size() / 2);
-    std::nth_element(distances.begin(), middle, distances.end());
-    if (round == 0) result.residual_before = *middle;
-    result.residual_after = *middle;
+    result.residual_after = median(distances);
+    if (round == 0) result.residual_before = result.residual_after;
     const Eigen::VectorXd step = information.fullPivLu().solve(gradient);
     x += P * step;
     // 1.18 sigma is the median distance in a plane; what is beyond six of these is no pair

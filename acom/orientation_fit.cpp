@@ -9,6 +9,7 @@
 
 #include "core/electron.hpp"
 #include "core/least_squares.hpp"
+#include "core/median.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -59,13 +60,6 @@ Mat3 left_jacobian(const Vec3& x) {
   const double sine = std::sin(angle) / angle;
   return sine * Mat3::Identity() + (1 - std::cos(angle)) / angle * cross +
          (1 - sine) * u * u.transpose();
-}
-
-double median_absolute(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end(),
-                   [](double a, double b) { return std::abs(a) < std::abs(b); });
-  return std::abs(*middle);
 }
 
 }  // namespace
@@ -199,11 +193,7 @@ class OrientationFit::Fit {
       offsets.push_back(log_intensity_[i] - log_bright(*taken[i], at.R_lab_crystal * taken[i]->g));
     }
     if (pairs_.size() < 3) return false;
-    if (first) {
-      const auto middle = offsets.begin() + std::ptrdiff_t(offsets.size() / 2);
-      std::nth_element(offsets.begin(), middle, offsets.end());
-      at.log_A = *middle;
-    }
+    if (first) at.log_A = median(std::move(offsets));
     for (const auto& [line, value] : lone)
       if (value + at.log_A > log_faintest_) absent_.push_back(line);
     for (Pair& pair : pairs_) {
@@ -295,13 +285,14 @@ class OrientationFit::Fit {
     const VectorXd r = here();
     std::vector<double> positions, intensities;
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      for (int k = 0; k < 2; ++k) positions.push_back(r[int(3 * i) + k] * pairs_[i].position_error);
-      intensities.push_back(r[int(3 * i) + 2] * at.intensity_error);
+      for (int k = 0; k < 2; ++k)
+        positions.push_back(std::abs(r[int(3 * i) + k]) * pairs_[i].position_error);
+      intensities.push_back(std::abs(r[int(3 * i) + 2]) * at.intensity_error);
     }
     const double n = double(pairs_.size());
     const auto scatter = [&](const std::vector<double>& values, double fitted, double prior) {
       const double count = double(values.size()), free = std::max(1.0, count - fitted);
-      const double square = std::pow(1.4826 * median_absolute(values), 2) * count / free;
+      const double square = std::pow(1.4826 * median(values), 2) * count / free;
       return std::sqrt((prior_peaks * prior * prior + n * square) / (prior_peaks + n));
     };
     at.position_error = scatter(positions, 1, position_prior * tolerance_);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 #include "fit/uncertainty.hpp"
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr double largest = 1, resolution = 1e-5;  // of f
 constexpr int turns = 4;
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 double median_scatter(const std::vector<DiskData>& data, const std::vector<PositionFit>& fits,
                       int unknowns, double f) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 
 namespace pendel {
@@ -21,8 +22,7 @@ double median_chi2(const std::vector<PositionFit>& fits, const std::vector<char>
   for (std::size_t i = 0; i < fits.size(); ++i)
     if (known[i] && fits[i].status != FitStatus::no_data) values.push_back(fits[i].reduced_chi2);
   if (values.empty()) return std::numeric_limits<double>::infinity();
-  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
-  return values[values.size() / 2];
+  return median(std::move(values));
 }
 
 /// Distinct solutions of known positions around, nearest first.

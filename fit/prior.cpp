@@ -4,17 +4,14 @@
 #include <cmath>
 #include <limits>
 
+#include "core/median.hpp"
+
 namespace pendel {
 
 namespace {
 
 using Rows = Eigen::SparseMatrix<double, Eigen::RowMajor>;
 constexpr double median_of_normal = 0.6744897501960817;  // of |x|, x standard normal
-
-double median(std::vector<double>& values) {
-  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 Rows from_triplets(const std::vector<Eigen::Triplet<double>>& entries, long rows, long columns) {
   Rows D(rows, columns);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "scan/strain.hpp"
 
 namespace pendel {
@@ -34,8 +35,7 @@ double grain_of(const std::vector<std::vector<PeakVector>>& patterns) {
       if (std::isfinite(least) && least > 0) nearest.push_back(std::sqrt(least));
     }
   if (nearest.empty()) return 0;
-  std::nth_element(nearest.begin(), nearest.begin() + long(nearest.size() / 2), nearest.end());
-  return 0.1 * nearest[nearest.size() / 2];
+  return 0.1 * median(std::move(nearest));
 }
 
 std::vector<Cluster> clusters_of(const std::vector<std::vector<PeakVector>>& patterns,
@@ -185,9 +185,7 @@ std::optional<LatticeFit> fit_from(const std::vector<PeakVector>& peaks, const M
     fit.residual = std::sqrt(squares / fit.peaks);
     const bool settled = step.norm() < 1e-13 * fit.basis.norm();
     // the median of |r| of two normal components is 1.177 deviations
-    std::nth_element(distances.begin(), distances.begin() + long(distances.size() / 2),
-                     distances.end());
-    const double found = distances[distances.size() / 2] / 1.177;
+    const double found = median(distances) / 1.177;
     // rounding is no scatter; known errors are the least that is believed
     scale = std::max({found, errors ? 1.0 : 0.0, errors ? 0.0 : 1e-12 * shortest()});
     if (radius < farthest) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/median.hpp"
+
 namespace pendel {
 
 namespace {
@@ -104,9 +106,7 @@ std::optional<LatticePrior> join_lattice(std::vector<BraggPeak>& peaks, double l
   // error: the few best peaks alone, which would otherwise make the lattice, do not show it.
   std::vector<double> variances;
   for (const Matrix2d& error : errors) variances.push_back(0.5 * error.trace());
-  std::nth_element(variances.begin(), variances.begin() + long(variances.size() / 2),
-                   variances.end());
-  double variance = variances[variances.size() / 2];
+  double variance = median(std::move(variances));
   constexpr int passes = 6;
   for (int pass = 0; pass < passes; ++pass) {
     for (std::size_t i = 0; i < vectors.size(); ++i)

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 
 namespace pendel {
@@ -172,10 +173,8 @@ OriginFit fit_origins(const MeasuredOrigins& measured, OriginShape shape) {
     std::vector<double> lengths;
     for (const std::size_t i : found)
       lengths.push_back((measured.at[i] - (A.row(long(i)) * coefficients).transpose()).norm());
-    std::vector<double> sorted = lengths;
-    std::nth_element(sorted.begin(), sorted.begin() + long(sorted.size() / 2), sorted.end());
     // median of the length of a normal pair: 1.1774 standard deviations
-    const double spread = std::max(sorted[sorted.size() / 2] / 1.1774, 1e-9);
+    const double spread = std::max(median(lengths) / 1.1774, 1e-9);
     for (std::size_t k = 0; k < found.size(); ++k) {
       const double u = lengths[k] / (4.685 * spread);
       weight[long(found[k])] = round < 30 ? spread / std::max(lengths[k], 0.1 * spread)

@@ -7,6 +7,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "scan/cubic_spline.hpp"
 #include "scan/radial_spline.hpp"
 
@@ -234,9 +235,7 @@ DiskTemplate measured_template(const std::vector<float>& image, std::size_t imag
   const int rows = int(image_rows), columns = int(image_columns);
   const std::vector<float> smooth = smoothed(image, rows, columns);
   const auto brightest = std::max_element(smooth.begin(), smooth.end()) - smooth.begin();
-  std::vector<float> sorted = smooth;
-  std::nth_element(sorted.begin(), sorted.begin() + long(sorted.size() / 2), sorted.end());
-  const auto background = double(sorted[sorted.size() / 2]);
+  const auto background = double(median(smooth));
   const double threshold = 0.5 * (background + double(smooth[std::size_t(brightest)]));
   Vec2 centre(0, 0);
   double squares = 0;

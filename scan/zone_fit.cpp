@@ -8,6 +8,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/median.hpp"
 
 namespace pendel {
 
@@ -107,9 +108,7 @@ Linear solve(const std::vector<Pair>& pairs) {
     const double scale =
         influence / (2 * used) / std::pow(slope / used, 2) * 2 * used / std::max(1.0, 2 * used - 6);
     for (const int i : {0, 1}) result.covariance[i] = scale * plain[i].inverse();
-    std::vector<double> sorted = lengths;
-    std::nth_element(sorted.begin(), sorted.begin() + long(sorted.size() / 2), sorted.end());
-    const double spread = std::max(sorted[sorted.size() / 2] / 1.1774, 1e-12);
+    const double spread = std::max(median(lengths) / 1.1774, 1e-12);
     for (std::size_t k = 0; k < pairs.size(); ++k) share[k] = lengths[k] / (4.685 * spread);
   }
   result.solved = true;

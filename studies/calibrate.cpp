@@ -3,10 +3,10 @@
 #include <Eigen/Geometry>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "cif/read.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "crystal/structure_factor.hpp"
 #include "scan/bragg_file.hpp"
 #include "scan/rings.hpp"
@@ -18,13 +18,6 @@
 namespace pendel {
 
 namespace {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 constexpr double farthest_ring_invA = 3;
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "scan/bragg_map.hpp"
 #include "scan/features.hpp"
 #include "studies/interrupt.hpp"
@@ -12,13 +12,6 @@
 namespace pendel {
 
 namespace {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 EmdAxis axis(const std::string& name, std::size_t count, double from, double step,
              const std::string& units) {

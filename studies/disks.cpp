@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <memory>
 
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "scan/bragg_file.hpp"
 #include "scan/lattice_prior.hpp"
 #include "scan/template_from_scan.hpp"
@@ -17,13 +18,6 @@ namespace pendel {
 namespace {
 
 constexpr std::size_t block = 8, blocks_at_once = 32;  // positions
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 /// The only image of a file, of the size of the patterns that are used; of several the sum.
 std::vector<float> image_of(const ReferenceOptions& options, const DataCube& cube, bool several,
@@ -78,9 +72,7 @@ Array crystallinity(const BraggPeaks& peaks, const std::vector<double>& counted,
   }
   std::fill(result.values.begin(), result.values.end(), not_recorded);
   if (x.empty()) return result;
-  std::nth_element(x.begin(), x.begin() + long(x.size() / 2), x.end());
-  std::nth_element(y.begin(), y.begin() + long(y.size() / 2), y.end());
-  const Vec2 centre(x[x.size() / 2], y[y.size() / 2]);
+  const Vec2 centre(median(x), median(y));
   for (std::size_t i = 0; i < peaks.positions(); ++i) {
     double direct = 0, diffracted = 0;
     for (const BraggPeak& peak : peaks.at[i])
@@ -270,10 +262,8 @@ void DisksStudy::run(RunContext& context) const {
 
   context.say(formatted("%zu disks in %zu patterns", all,
                         std::size_t(std::count(recorded.begin(), recorded.end(), 1))));
-  if (!errors.empty()) {
-    std::nth_element(errors.begin(), errors.begin() + long(errors.size() / 2), errors.end());
-    context.say(formatted("median error of a place: %.3f pixels", errors[errors.size() / 2]));
-  }
+  if (!errors.empty())
+    context.say(formatted("median error of a place: %.3f pixels", median(errors)));
   context.say(
       formatted("%zu positions; %.2f s CPU", cube.positions(), context.provenance.cpu_seconds()));
 }

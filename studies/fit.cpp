@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "studies/engine.hpp"
 #include "studies/fit_part.hpp"
 #include "studies/fit_regions.hpp"
@@ -63,13 +64,11 @@ std::vector<std::string> gaussian_summary(const std::vector<Parameter>& paramete
     }
     if (errors.empty()) continue;
     const double away = std::sqrt(square / double(errors.size()));
-    std::nth_element(errors.begin(), errors.begin() + long(errors.size() / 2), errors.end());
     char text[240];
     std::snprintf(text, sizeof text,
                   "prior: %s %.5g ± %.2g %s; with the data ± %.2g (median), %.2g prior sigmas from "
                   "it (rms)%s",
-                  p.name.c_str(), p.prior_mean, p.prior_sigma, p.unit.c_str(),
-                  errors[errors.size() / 2], away,
+                  p.name.c_str(), p.prior_mean, p.prior_sigma, p.unit.c_str(), median(errors), away,
                   away > 3 ? "; warning: data and prior contradict each other" : "");
     lines.push_back(text);
   }

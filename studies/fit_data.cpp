@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "sim/beams.hpp"
 #include "studies/engine.hpp"
 #include "studies/fit_parameters.hpp"
@@ -62,8 +63,7 @@ double estimated_dose(const DiskScan& scan, const Eigen::VectorXd& intensity) {
     if (measured > 0 && calculated > 0) ratios.push_back(measured / calculated);
   }
   if (ratios.empty()) return 1;
-  std::nth_element(ratios.begin(), ratios.begin() + long(ratios.size() / 2), ratios.end());
-  return ratios[ratios.size() / 2];
+  return median(std::move(ratios));
 }
 
 /// The models of the tilts of a series, behind each other; one is itself.

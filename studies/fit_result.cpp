@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "core/median.hpp"
 
 namespace pendel {
 
@@ -17,12 +18,6 @@ EmdAxis disk_axis(const DiskScan& scan) { return index_axis("disk", scan.disks()
 std::vector<EmdAxis> with(std::vector<EmdAxis> axes, const EmdAxis& last) {
   axes.push_back(last);
   return axes;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
-  return values[values.size() / 2];
 }
 
 double sigma(const PositionFit& fit, std::size_t i) {

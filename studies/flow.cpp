@@ -2,25 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "scan/bragg_file.hpp"
 #include "studies/interrupt.hpp"
 
 namespace pendel {
 
 namespace {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 /// The pixel as the file says it, in 1/Å.
 double pixel_of(const DataCube& cube) {
@@ -220,10 +214,7 @@ void FlowStudy::run(RunContext& context) const {
         errors.push_back(map.at[i][0].angle_error_deg);
     }
     std::string error;
-    if (!errors.empty()) {
-      std::nth_element(errors.begin(), errors.begin() + long(errors.size() / 2), errors.end());
-      error = formatted(", median error of the angle %.2g deg", errors[errors.size() / 2]);
-    }
+    if (!errors.empty()) error = formatted(", median error of the angle %.2g deg", median(errors));
     context.say(formatted("%g to %g 1/Å: arcs at %zu of %zu positions, several at %zu%s; %zu lines",
                           rings[r].from, rings[r].to, with, recorded, several, error.c_str(),
                           lines.size()));

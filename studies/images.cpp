@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 #include "cif/read.hpp"
 #include "core/electron.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "scan/amorphous.hpp"
 #include "scan/bragg_file.hpp"
 #include "scan/virtual_image.hpp"
@@ -16,13 +16,6 @@
 namespace pendel {
 
 namespace {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[200];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 /// Centre of mass of what is above half the maximum in the mean of up to 64 patterns.
 Vec2 beam_centre(const DataCube& cube) {

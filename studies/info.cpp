@@ -1,7 +1,6 @@
 // `pendel info`: what is in a scan, an HDF5 file, an orientation map, a CIF or a study; `pendel
 // convert`.
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -11,6 +10,7 @@
 #include "cif/read.hpp"
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "io/emd.hpp"
 #include "scan/write.hpp"
 #include "studies/interrupt.hpp"
@@ -19,13 +19,6 @@
 namespace pendel {
 
 namespace {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 std::string shape_text(const std::vector<std::size_t>& shape,
                        const std::vector<std::string>& axes) {

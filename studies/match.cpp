@@ -3,7 +3,6 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -17,6 +16,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "crystal/point_group.hpp"
 #include "io/checkpoint.hpp"
 #include "studies/interrupt.hpp"
@@ -27,13 +27,6 @@ namespace pendel {
 namespace {
 
 constexpr double degree = electron::pi / 180;
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 MatchOptions match_options(const MatchingOptions& o) {
   MatchOptions result;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "acom/ipf.hpp"
 #include "acom/zone_start.hpp"
+#include "core/median.hpp"
+#include "core/text.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -13,13 +14,6 @@ namespace pendel {
 namespace {
 
 constexpr double nothing = OrientationSolution::not_known;
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 EmdAxis scan_axis(const std::string& name, std::size_t count, double step) {
   EmdAxis axis = index_axis(name, count);
@@ -65,13 +59,6 @@ class MapWriter {
   const OrientationMap& map_;
   std::vector<EmdAxis> axes_;
 };
-
-double median(std::vector<double> values) {
-  if (values.empty()) return nothing;
-  const auto middle = values.begin() + long(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 }  // namespace
 

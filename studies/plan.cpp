@@ -131,12 +131,10 @@ struct Row {
   }
 };
 
-double median(std::vector<double> values) {
+double median_known(std::vector<double> values) {
   values.erase(std::remove_if(values.begin(), values.end(), [](double x) { return std::isnan(x); }),
                values.end());
-  if (values.empty()) return nan;
-  std::nth_element(values.begin(), values.begin() + long(values.size() / 2), values.end());
-  return values[values.size() / 2];
+  return median(std::move(values));
 }
 
 }  // namespace
@@ -407,7 +405,8 @@ void PlanStudy::run(RunContext& context) const {
       std::vector<double> values;
       for (Row& row : rows) values.push_back(row.error(long(c), k));
       const Parameter& p = parameters[std::size_t(k)];
-      std::snprintf(part, sizeof part, "%s %s %.2g", k ? "," : "", p.name.c_str(), median(values));
+      std::snprintf(part, sizeof part, "%s %s %.2g", k ? "," : "", p.name.c_str(),
+                    median_known(values));
       line += part + (p.unit.empty() ? "" : " " + p.unit);
     }
     if (plan.ambiguity) {

@@ -4,14 +4,15 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 #include "cif/read.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/median.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "crystal/orientation.hpp"
 #include "crystal/structure_factor.hpp"
 #include "scan/lattice.hpp"
@@ -25,13 +26,6 @@ namespace {
 using Eigen::Matrix2d;
 
 constexpr double nothing = Calibration::not_known;
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[300];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 Matrix2d columns_of(const BasisOptions& options) {
   Matrix2d basis;
@@ -59,12 +53,6 @@ std::vector<std::size_t> positions_of(const ScanRegionOptions& region, const Bra
     for (std::size_t c = columns[0]; c < columns[1]; ++c)
       positions.push_back(r * peaks.columns + c);
   return positions;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + long(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 /// Of the strain alone, whatever its axes.
