@@ -155,7 +155,7 @@ JointCalibration joint_calibration(const OrientationMap& map,
     const Eigen::VectorXd step = information.fullPivLu().solve(gradient);
     x += P * step;
     // 1.18 sigma is the median distance in a plane; what is beyond six of these is no pair
-    width = std::min(width, std::max(6 * *middle / 1.1774, 1e-6));
+    width = std::min(width, std::max(6 * result.residual_after / 1.1774, 1e-6));
     if (step.norm() < 1e-10) break;
   }
   result.matrix << 1 + x[0], x[2], x[2], 1 + x[1];
