@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <random>
 
+#include "core/median.hpp"
 #include "core/options_print.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
