@@ -14,7 +14,7 @@ from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Sca
 from . import _pendel
 
 __all__ = ["Crystal", "InputError", "Model", "NumericalError", "Parameter", "Scan", "Simulator", "StudyError",
-           "annulus", "find_disks", "fit_lattice", "load", "new_study", "orientation", "run", "set_threads", "strain",
+           "annulus", "find_disks", "fit_lattice", "load", "new_study", "orientation", "plot", "run", "set_threads", "strain",
            "study_keys", "study_kinds", "threads"]
 
 
@@ -47,3 +47,13 @@ def _yaml(value):
     if hasattr(value, "__len__") and not isinstance(value, str):
         return "[" + ", ".join(_yaml(item) for item in value) + "]"
     return str(value)
+
+
+def plot(result, *figures, position=None):
+    """Figures of a result (what `load` gives, or its file) as `pendel plot` draws them: {name: matplotlib Figure}.
+
+    figures: names of those that are wanted, also without what follows an underscore ("disks" for disks_3_5); none:
+    all. position: (row, column) of the disks or pattern that are drawn.
+    """
+    from pendel_plot.figures import plot as drawn  # matplotlib is slow to import
+    return dict(drawn(result, *figures, position=position))

@@ -3,9 +3,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from .maps import draw
-from .style import DIVERGING, SEQUENTIAL, compressed, hkl_label, limits, plt
-
-PANEL = 2.8  # inches
+from .style import COLUMN, DIVERGING, PAGE, SEQUENTIAL, compressed, hkl_label, limits, map_grid, plt
 
 
 def origin_figure(found):
@@ -14,10 +12,8 @@ def origin_figure(found):
     rows, columns = arrays["column"].values.shape
     if max(rows, columns) == 1:
         return None
-    height = PANEL * min(max(rows / columns, 0.3), 2)
-    figure, grid = plt.subplots(2, 3, squeeze=False, layout="constrained",
-                                figsize=(3 * (PANEL + 1.1), 2 * (height + 0.5)))
-    for line, axis in zip(grid, ("column", "row")):
+    figure, places, _ = map_grid(6, (rows, columns), 3)
+    for line, axis in zip((places[:3], places[3:]), ("column", "row")):
         measured, fitted = arrays[f"measured_{axis}"].values, arrays[axis].values
         norm = Normalize(*limits(fitted))
         # rings move all origins by the same: that is no residual of a position
@@ -47,7 +43,7 @@ def rings_figure(found):
     if not found.rings:
         return None
     pattern = found.rings["pattern"].values
-    figure, axes = plt.subplots(layout="constrained", figsize=(6, 6 * pattern.shape[0] / pattern.shape[1]))
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, COLUMN * pattern.shape[0] / pattern.shape[1]))
     cmap, norm = compressed(pattern)
     axes.imshow(pattern, cmap=cmap, norm=norm, interpolation="nearest")
     height, error = (found.rings[name].values for name in ("height", "height_error"))
@@ -69,7 +65,7 @@ def profile_figure(found):
         return None
     rings = {name: array.values for name, array in found.rings.items()}
     radius = found.rings["mean"].axes[0][1]
-    figure, (above, below) = plt.subplots(2, 1, sharex=True, layout="constrained", figsize=(8, 5),
+    figure, (above, below) = plt.subplots(2, 1, sharex=True, layout="constrained", figsize=(PAGE, 4),
                                           gridspec_kw={"height_ratios": [3, 1]})
     above.plot(radius, rings["mean"], ".", color="black", markersize=3, label="radial mean")
     above.plot(radius, rings["model"], color="C1", linewidth=1, label="fit")
@@ -81,7 +77,7 @@ def profile_figure(found):
         above.axvline(r, color="C0", linewidth=0.5)
         name = hkl_label(hkl.astype(int)) if g > 0 else f"{r:.1f}"
         above.annotate(name, (r, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
-                       textcoords="offset points", ha="center", va="bottom", rotation=90, fontsize=7)
+                       textcoords="offset points", ha="center", va="bottom", rotation=90, fontsize="small")
     below.axhline(0, color="0.6", linewidth=0.8)
     if (rings["g"] > 0).any():
         below.errorbar(rings["radius"][seen], rings["deviation"][seen], rings["deviation_error"][seen],

@@ -6,9 +6,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from .detector import extent_of
 from .maps import draw
 from .result import step_of
-from .style import ERROR, MISSING, SEQUENTIAL, compressed, limits, plt
-
-PANEL = 2.6  # inches
+from .style import COLUMN, ERROR, MISSING, PAGE, SEQUENTIAL, compressed, limits, map_grid, plt
 
 
 def class_colours(count):
@@ -33,30 +31,20 @@ def maps_figure(found):
     panels += [("restarts of the same class", found.agreement.values, ERROR, Normalize(0, 1), ""),
                ("residual", found.residual.values, SEQUENTIAL,
                 Normalize(*limits(found.residual.values)), "|x − wH| / |x|")]
-    rows, columns = found.shape
-    across = min(len(panels) + 1, 4)
-    lines = -(-(len(panels) + 1) // across)
-    height = PANEL * min(max(rows / columns, 0.4), 2)
-    figure, grid = plt.subplots(lines, across, squeeze=False, layout="constrained",
-                                figsize=(across * (PANEL + 1.0) + 0.2, lines * (height + 0.5)))
-    places = iter(grid.flat)
-    axes = next(places)
-    class_map(axes, found.classes.values, count, step)
-    axes.set_title("class: component of largest weight")
-    for title, values, cmap, norm, label in panels:
-        axes = next(places)
+    figure, (first, *places), _ = map_grid(len(panels) + 1, found.shape)
+    class_map(first, found.classes.values, count, step)
+    first.set_title("component of most weight")
+    for axes, (title, values, cmap, norm, label) in zip(places, panels):
         draw(axes, values, cmap, norm, label, step)
         axes.set_title(title)
-    for axes in places:
-        axes.set_axis_off()
     return figure
 
 
 def vector_panel(axes, found, colour, pattern):
     """Features of a component as disks, their area their share, over the map of all peaks."""
     limit = np.abs(found.q.values).max() * 1.08
-    axes.scatter(*found.q.values.T, s=2, color="0.7")
-    axes.scatter(*found.q.values.T, s=160 * pattern / (pattern.max() or 1), color=colour,
+    axes.scatter(*found.q.values.T, s=0.5, color="0.7")
+    axes.scatter(*found.q.values.T, s=60 * pattern / (pattern.max() or 1), color=colour,
                  alpha=0.8, linewidth=0)
     axes.plot(0, 0, "+", color="black")
     axes.set(xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal")
@@ -68,7 +56,7 @@ def patterns_figure(found):
     colours = class_colours(count)
     if found.q.values.ndim == 1:
         figure, grid = plt.subplots(count, 1, squeeze=False, sharex=True, layout="constrained",
-                                    figsize=(8, 1.3 * count + 0.8))
+                                    figsize=(COLUMN, 0.8 * count + 0.5))
         for k, axes in enumerate(grid[:, 0]):
             axes.fill_between(found.q.values, found.patterns.values[k], color=colours[k])
             axes.set_ylim(0)
@@ -80,22 +68,22 @@ def patterns_figure(found):
     across = min(count, 4)
     lines = -(-count // across)
     figure, grid = plt.subplots(lines, across, squeeze=False, layout="constrained", sharex=True,
-                                sharey=True, figsize=(3.1 * across + 0.4, 3.2 * lines + 0.3))
+                                sharey=True, figsize=(PAGE, (PAGE / across + 0.1) * lines + 0.3))
     for k, axes in enumerate(grid.flat):
         if k >= count:
             axes.set_axis_off()
             continue
         vector_panel(axes, found, colours[k], found.patterns.values[k])
         axes.set_title(f"component {k + 1}")
-    figure.supxlabel("x, along the scan's columns (1/Å)", fontsize=9)
-    figure.supylabel("y, along its rows (1/Å), down", fontsize=9)
+    figure.supxlabel("x, along the scan's columns (1/Å)", fontsize="medium")
+    figure.supylabel("y, along its rows (1/Å), down", fontsize="medium")
     return figure
 
 
 def map_figure(found):
     """The Bragg-vector map, and the histogram of lengths with its maxima."""
-    figure, (image, line) = plt.subplots(1, 2, layout="constrained", figsize=(10, 4.4),
-                                         width_ratios=(1, 1.2))
+    figure, (image, line) = plt.subplots(1, 2, layout="constrained", figsize=(PAGE, 3.1),
+                                         gridspec_kw={"width_ratios": (1, 1.2)})
     (_, rows, unit), (_, columns, _) = found.map.axes
     cmap, norm = compressed(found.map.values)
     image.imshow(found.map.values, extent=extent_of(rows, columns), cmap=cmap, norm=norm,
@@ -110,7 +98,7 @@ def map_figure(found):
     line.plot(found.radial_maxima, heights, "v", color="C3", markersize=4)
     for x, y in zip(found.radial_maxima, heights):
         line.annotate(f"{x:.4g}", (x, y), xytext=(0, 5), textcoords="offset points", rotation=90,
-                      ha="center", va="bottom", fontsize=7)
+                      ha="center", va="bottom", fontsize="small")
     line.set(yscale="log", xlabel=f"|q| ({unit})", ylabel="intensity")
     line.margins(y=0.12)
     return figure
@@ -121,7 +109,7 @@ def numbers_figure(found):
     tried = next(iter(found.numbers.values())).axes[0][1]
     if len(tried) == 1:
         return None
-    figure, (stable, left) = plt.subplots(1, 2, layout="constrained", figsize=(8, 3))
+    figure, (stable, left) = plt.subplots(1, 2, layout="constrained", figsize=(PAGE, 2.4))
     for name, style in (("least_similarity", "o-"), ("mean_similarity", "s-"),
                         ("agreement", "^--"), ("cophenetic", "x:")):
         stable.plot(tried, found.numbers[name].values, style, markersize=4, linewidth=1,

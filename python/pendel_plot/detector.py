@@ -2,7 +2,7 @@
 import numpy as np
 from matplotlib.colors import Normalize
 
-from .style import compressed, greatest, plt, with_unit
+from .style import PAGE, compressed, greatest, plt, with_unit
 
 
 def extent_of(rows, columns):
@@ -18,8 +18,9 @@ def patterns_figure(panels, axes, unit):
     """
     (_, rows, angle), (_, columns, _) = axes
     lines, across = (2, len(panels)) if len(panels) > 1 else (1, 2)
+    width = min(PAGE / across, 3)
     figure, grid = plt.subplots(lines, across, squeeze=False, sharex=True, sharey=True,
-                                layout="constrained", figsize=(4.3 * across + 0.4, 3.6 * lines + 0.2))
+                                layout="constrained", figsize=(width * across, (width - 0.6) * len(rows) / len(columns) * lines + 0.6))
     for k, (title, values) in enumerate(panels):
         high = greatest(values) or 1.0
         cmap, logarithmic = compressed(values)
@@ -28,11 +29,14 @@ def patterns_figure(panels, axes, unit):
             image = place.imshow(values, extent=extent_of(rows, columns), cmap=cmap, norm=norm,
                                  interpolation="nearest")
             bar = figure.colorbar(image, cax=place.inset_axes([1.03, 0, 0.05, 1]))
-            bar.ax.tick_params(labelsize=7)
-        bar.set_label(with_unit("intensity of a pixel", unit or "incident beam = 1"))
+            bar.ax.tick_params(labelsize="small")
+            if norm is not logarithmic:
+                bar.formatter.set_powerlimits((-2, 4))
         pair[0].set_title(title)
-    figure.supxlabel(f"angle along x ({angle})", fontsize=9)
-    figure.supylabel(f"angle along y ({angle}), down", fontsize=9)
+        if k == len(panels) - 1:
+            bar.set_label(with_unit("intensity of a pixel", unit or "incident beam = 1"))
+    figure.supxlabel(f"angle along x ({angle})", fontsize="medium")
+    figure.supylabel(f"angle along y ({angle}), down", fontsize="medium")
     return figure
 
 

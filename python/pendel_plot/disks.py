@@ -1,7 +1,7 @@
 """Measured and fitted disk intensities of one scan position."""
 import numpy as np
 
-from .style import greatest, hkl_label, plt, with_unit
+from .style import PAGE, greatest, hkl_label, plt, with_unit
 
 
 def typical_position(result):
@@ -26,22 +26,25 @@ def per_disk(result, position):
 
 
 def disks_figure(result, position):
-    """Above: intensities, logarithmic where possible; below: residuals in σ."""
+    """Above: intensities, logarithmic (linear near 0); below: residuals in σ."""
     measured, fitted, variance, hkl = per_disk(result, position)
     if variance is None:
         sigma, named = np.sqrt(fitted), "σ = √fitted (counts)"
     else:
         sigma, named = np.sqrt(variance), "σ of the noise model"
     index = np.arange(measured.size)
-    width = min(max(0.17 * measured.size + 1.2, 5), 14)
+    width = min(max(0.14 * measured.size + 1, 4), PAGE)
     figure, (above, below) = plt.subplots(
-        2, 1, sharex=True, layout="constrained", figsize=(width, 4.6),
+        2, 1, sharex=True, layout="constrained", figsize=(width, 3.6),
         gridspec_kw={"height_ratios": [3, 1.3]})
-    above.errorbar(index, measured, yerr=sigma, fmt="o", markersize=3.5, linewidth=0.8,
-                   color="black", markerfacecolor="white", label="measured")
-    above.plot(index, fitted, "_", markersize=9, markeredgewidth=1.8, color="C3", label="fitted")
+    size = 1 if measured.size <= 100 else 0.4  # of the marks
+    above.errorbar(index, measured, yerr=sigma, fmt="o", markersize=3 * size, linewidth=0.8 * size,
+                   color="black", markerfacecolor="white", markeredgewidth=size, label="measured")
+    above.plot(index, fitted, "_", markersize=6 * size, markeredgewidth=1.5 * size, color="C3", label="fitted")
     if greatest(-np.concatenate([measured, fitted])) < 0:
         above.set_yscale("log")
+    else:  # linear where noise may make a measured intensity 0 or less
+        above.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(np.nanmedian(sigma) or 1)))
     above.set_ylabel(with_unit("disk intensity", result.measured.unit))
     above.grid(axis="y", linewidth=0.3)
     above.legend(frameon=False, ncol=2, loc="upper right")
@@ -56,8 +59,8 @@ def disks_figure(result, position):
     bound = max(2.5, 1.1 * greatest(np.abs(residual)))
     below.set_ylim(-bound, bound)
     below.set_ylabel("residual (σ)")
-    below.set_title(named, loc="right", fontsize=7, pad=2)
-    step = max(1, int(np.ceil(measured.size / 75)))
+    below.set_title(named, loc="right", fontsize="small", pad=2)
+    step = max(1, int(np.ceil(measured.size / 48)))
     below.set_xticks(index[::step], [hkl_label(h) for h in hkl[::step]], rotation=90)
     below.set_xlim(-0.8, measured.size - 0.2)
     below.set_xlabel("reflection")

@@ -1,19 +1,24 @@
 """Orientation maps: lines coloured by their angle, and the histogram of angles."""
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.colors import hsv_to_rgb
 
-from .result import step_of
-from .style import MISSING, plt, scale_bar
+from .result import step_and_aspect
+from .style import MISSING, PAGE, plt, with_axes_of
 
-PANEL = 5.0  # inches
+PANEL = 3.2  # inches
 
 
 def angle_colours(angle_deg, value=1.0):
-    """A colour for each orientation, the same after 180 degrees."""
-    hue = np.asarray(angle_deg) / 180 % 1
-    value = np.broadcast_to(value, hue.shape)
-    return hsv_to_rgb(np.stack([hue, 0.85 * np.ones_like(hue), value], -1))
+    """A colour for each orientation, the same after 180 degrees: a circle of equal lightness and chroma in CIELAB
+    (L* 74, C* 40), on which equal turns look equally far; red for 0. value: 0 is black."""
+    hue = np.radians(2 * np.asarray(angle_deg, float) + 20)
+    f_y = (74 + 16) / 116
+    f = np.stack([f_y + 40 * np.cos(hue) / 500, np.full_like(hue, f_y), f_y - 40 * np.sin(hue) / 200], -1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9505, 1, 1.0890]  # D65
+    linear = np.clip(xyz @ np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415],
+                                     [0.0557, -0.2040, 1.0570]]).T, 0, 1)
+    rgb = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return np.clip(rgb, 0, 1) * np.asarray(value)[..., None]
 
 
 def colour_wheel(axes):
@@ -24,7 +29,7 @@ def colour_wheel(axes):
     axes.set_theta_direction(-1)  # y is down
     axes.set(xticks=[], yticks=[], ylim=(0, 1))
     for place, name in ((0, "x"), (np.pi / 2, "y")):
-        axes.text(place, 0.3, name, ha="center", va="center", fontsize=8)
+        axes.text(place, 0.3, name, ha="center", va="center", fontsize="small")
     axes.spines["polar"].set_visible(False)
     axes.grid(False)
 
@@ -40,10 +45,9 @@ def lines_figure(ring):
     """Flow lines over the strength at every position; brighter where the orientation is stronger."""
     histogram = ring.histogram.values
     rows, columns = histogram.shape[:2]
-    step, down = step_of(ring.histogram.axes[1]), step_of(ring.histogram.axes[0])
-    aspect = down[0] / step[0] if step and down else 1.0
+    step, aspect = step_and_aspect(*ring.histogram.axes[:2])
     height = PANEL * min(max(rows * aspect / columns, 0.4), 2)
-    figure = plt.figure(layout="constrained", figsize=(PANEL + 1.9, height + 0.6))
+    figure = plt.figure(layout="constrained", figsize=(PANEL + 1.2, height + 0.5))
     grid = figure.add_gridspec(1, 2, width_ratios=(1, 0.2))
     axes = figure.add_subplot(grid[0])
     recorded = np.isfinite(histogram[:, :, 0])
@@ -57,13 +61,7 @@ def lines_figure(ring):
                                            linewidths=np.clip(0.3 * points, 0.4, 2.5),
                                            capstyle="round"))
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect=aspect, title=ring.title)
-    if step:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        scale_bar(axes, *step)
-    else:
-        axes.set(xlabel="column", ylabel="row")
-        axes.locator_params(integer=True)
+    with_axes_of(axes, step)
     wheel = figure.add_subplot(grid[1], projection="polar")
     wheel.set_anchor("N")
     colour_wheel(wheel)
@@ -74,14 +72,14 @@ def histogram_figure(ring):
     """The direction of lines over all positions, and the strongest at each."""
     histogram, angle = ring.histogram.values, ring.histogram.axes[2][1]
     total = np.nansum(histogram, (0, 1))
-    figure = plt.figure(figsize=(9, 3.8), layout="constrained")
+    figure = plt.figure(figsize=(PAGE, 3.2), layout="constrained")
     rose, image = figure.add_subplot(121, projection="polar"), figure.add_subplot(122)
     for half in (0, 180):
         rose.bar(np.radians(angle + half), total, width=np.radians(angle[1] - angle[0]),
                  color=angle_colours(angle), linewidth=0)
     rose.set_theta_direction(-1)
     rose.set_yticks([])
-    rose.set_title("direction of lines, all positions (clockwise: x right, y down)")
+    rose.set_title("directions of lines, all positions")
     strongest = np.nanmax(np.where(np.isnan(histogram), -1, histogram), 2)
     best = angle[np.argmax(np.where(np.isnan(histogram), -1, histogram), 2)]
     bright = np.clip(strongest / (np.percentile(strongest[strongest > 0], 95)
@@ -89,6 +87,7 @@ def histogram_figure(ring):
     colours = angle_colours(best, bright)
     colours[strongest < 0] = float(MISSING)
     image.imshow(colours, interpolation="nearest")
-    image.set(title="strongest direction, brightness: strength", xlabel="column", ylabel="row")
-    image.locator_params(integer=True)
+    step, aspect = step_and_aspect(*ring.histogram.axes[:2])
+    image.set(title="strongest direction, brightness: strength", aspect=aspect)
+    with_axes_of(image, step)
     return figure

@@ -4,26 +4,18 @@ from matplotlib.colors import Normalize
 
 from .detector import patterns_figure
 from .maps import arrow_panel, draw
-from .result import step_of
-from .style import DIVERGING, SEQUENTIAL, limits, plt, with_unit
-
-PANEL = 2.8  # inches
+from .result import step_and_aspect
+from .style import COLUMN, DIVERGING, SEQUENTIAL, limits, map_grid, plt, with_unit
 
 
 def maps_figure(found):
     """Virtual images, then the deflection as arrows and its integral; None for one position."""
     if max(found.shape) == 1:
         return None
-    (_, row_axis), (_, column_axis) = ((axis[0], axis) for axis in found.centre_of_mass[0].axes)
-    step, down = step_of(column_axis), step_of(row_axis)
-    aspect = down[0] / step[0] if step and down else 1.0
+    step, aspect = step_and_aspect(*found.centre_of_mass[0].axes)
     count = len(found.images) + 1 + (found.integrated is not None)
-    across = min(count, 4)
-    lines = -(-count // across)
-    height = PANEL * min(max(found.shape[0] * aspect / found.shape[1], 0.3), 2)
-    figure, grid = plt.subplots(lines, across, squeeze=False, layout="constrained",
-                                figsize=(across * (PANEL + 1.1) + 0.2, lines * (height + 0.5) + 0.2))
-    places = iter(grid.flat)
+    figure, places, _ = map_grid(count, (found.shape[0] * aspect, found.shape[1]), 3)
+    places = iter(places)
     for name, array in found.images.items():
         axes = next(places)
         draw(axes, array.values, SEQUENTIAL, Normalize(*limits(array.values)), "intensity", step)
@@ -44,8 +36,6 @@ def maps_figure(found):
                        found.integrated.unit), step)
         axes.set_aspect(aspect)
         axes.set_title("integrated centre of mass")
-    for axes in places:
-        axes.set_axis_off()
     return figure
 
 
@@ -67,7 +57,7 @@ def radial_figure(found):
     panels = [(label, [n for n in names if n in found.radial]) for label, names in panels]
     panels = [(label, names) for label, names in panels if names]
     figure, grid = plt.subplots(len(panels), 1, squeeze=False, layout="constrained",
-                                figsize=(7, 2.3 * len(panels) + 0.4))
+                                figsize=(COLUMN, 1.6 * len(panels) + 0.2))
     for axes, (label, names) in zip(grid[:, 0], panels):
         for name in names:
             array = found.radial[name]

@@ -4,9 +4,8 @@ import re
 import numpy as np
 from matplotlib.colors import Normalize
 
-from .style import DIVERGING, ERROR, SEQUENTIAL, colours, limits, plt, scale_bar, with_unit
-
-PANEL = 2.3  # inches
+from .style import (COLUMN, DIVERGING, ERROR, PAGE, SEQUENTIAL, colours, limits, map_grid, plt, with_axes_of,
+                    with_unit)
 
 
 def draw(axes, values, cmap, norm, label, step, unconverged=None, changed=None):
@@ -16,9 +15,9 @@ def draw(axes, values, cmap, norm, label, step, unconverged=None, changed=None):
     below, above = (finite < norm.vmin).any(), (finite > norm.vmax).any()
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
     bar = axes.figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1]), extend=extend)
-    bar.ax.tick_params(labelsize=7)
-    bar.ax.locator_params(nbins=5)
-    bar.set_label(label)
+    bar.ax.tick_params(labelsize="small")
+    bar.ax.locator_params(nbins=5 if values.shape[0] > 0.6 * values.shape[1] else 3)
+    bar.set_label(label, labelpad=1)
     if unconverged is not None:
         rows, columns = np.nonzero(unconverged)
         axes.plot(columns, rows, "x", color="black", markersize=3.5, markeredgewidth=0.9)
@@ -26,15 +25,7 @@ def draw(axes, values, cmap, norm, label, step, unconverged=None, changed=None):
         rows, columns = np.nonzero(changed)
         axes.plot(columns, rows, "o", color="none", markeredgecolor="black", markersize=4,
                   markeredgewidth=0.8)
-    axes.locator_params(integer=True, nbins=4)
-    if step:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        scale_bar(axes, *step)
-    else:
-        place = axes.get_subplotspec()
-        axes.set_xlabel("column" if place.is_last_row() else "")
-        axes.set_ylabel("row" if place.is_first_col() else "")
+    with_axes_of(axes, step)
 
 
 def of_positions(result):
@@ -59,23 +50,21 @@ def heading(result):
 
 
 def parameter_rows(result):
-    """Per parameter its panels, as (title, values, colour map, norm, label)."""
+    """Per parameter its panels, as (title, values, colour map, norm, label); the first has the name."""
     rows = []
     for p in of_positions(result):
         value, label = p.value.values, p.value.unit
         compared = [value] + [other.values for other in (p.truth, p.prior_free) if other is not None]
         row = [(f"{p.name}: fit", value, *colours(*compared), label)]
         if p.prior_free is not None:
-            row.append((f"{p.name}: without priors", p.prior_free.values, *colours(*compared), label))
+            row.append(("without priors", p.prior_free.values, *colours(*compared), label))
         if p.truth is not None:
-            row.append((f"{p.name}: truth", p.truth.values, *colours(*compared), label))
+            row.append(("truth", p.truth.values, *colours(*compared), label))
             difference = value - p.truth.values
             bound = max(np.abs(limits(difference)))
-            row.append((f"{p.name}: fit − truth", difference, DIVERGING,
-                        Normalize(-bound, bound), label))
+            row.append(("fit − truth", difference, DIVERGING, Normalize(-bound, bound), label))
         if p.error is not None:
-            row.append((f"{p.name}: standard error", p.error.values, ERROR,
-                        Normalize(*limits(p.error.values)), label))
+            row.append(("standard error", p.error.values, ERROR, Normalize(*limits(p.error.values)), label))
         rows.append(row)
     return rows
 
@@ -92,10 +81,9 @@ def maps_figure(result):
                 Normalize(*limits(array.values)), array.unit)
                for name, array in result.quality.items() if np.isfinite(array.values).any()]
     rows += [quality[i:i + width] for i in range(0, len(quality), width)]
-    height = PANEL * min(max(result.shape[0] / result.shape[1], 0.3), 2)
-    figure, grid = plt.subplots(len(rows), width, squeeze=False, layout="constrained",
-                                figsize=(width * (PANEL + 0.9), len(rows) * (height + 0.45) + 0.3))
-    for line, row in zip(grid, rows):
+    figure, places, _ = map_grid(len(rows) * width, result.shape, width)
+    for k, row in enumerate(rows):
+        line = places[k * width:(k + 1) * width]
         for axes, (title, values, cmap, norm, label) in zip(line, row):
             fit = title.endswith(": fit")
             draw(axes, values, cmap, norm, label, result.step,
@@ -103,7 +91,7 @@ def maps_figure(result):
             axes.set_title(title)
         for axes in line[len(row):]:
             axes.set_axis_off()
-    figure.suptitle(heading(result), fontsize=9)
+    figure.suptitle(heading(result), fontsize="medium")
     return figure
 
 
@@ -114,7 +102,7 @@ def lines_figure(result):
     panels += [(with_unit(QUALITY.get(name, name), array.unit), array.values, None, None)
                for name, array in result.quality.items() if np.isfinite(array.values).any()]
     figure, grid = plt.subplots(len(panels), 1, squeeze=False, sharex=True, layout="constrained",
-                                figsize=(7, 1.5 * len(panels) + 0.6))
+                                figsize=(PAGE, 0.95 * len(panels) + 0.5))
     for axes, (label, values, error, truth) in zip(grid[:, 0], panels):
         index = np.arange(values.size)
         axes.errorbar(index, values, yerr=None if error is None else error.values, fmt="o",
@@ -126,7 +114,39 @@ def lines_figure(result):
         axes.grid(linewidth=0.3)
     grid[-1, 0].set_xlabel("position")
     grid[-1, 0].locator_params(axis="x", integer=True)
-    figure.suptitle(heading(result), fontsize=9)
+    figure.suptitle(heading(result), fontsize="medium")
+    return figure
+
+
+def parameters_figure(result):
+    """The same for a single position: a line for every parameter, with its value and standard error.
+
+    Drawn is how far the truth is, in standard errors; without truth, the relative standard error.
+    """
+    shown = of_positions(result)
+    known = [p for p in shown if p.truth is not None and p.error is not None]
+    figure, axes = plt.subplots(layout="constrained", figsize=(PAGE, 0.2 * len(shown) + 0.8))
+    for line, p in enumerate(shown):
+        value, error = p.value.values.item(), np.nan if p.error is None else p.error.values.item()
+        digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 4
+        text = f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error > 0 else "")
+        axes.annotate(f"{text} {p.value.unit}".rstrip(), (1.02, line), xycoords=("axes fraction", "data"),
+                      va="center", fontsize="small")
+        if p in known:
+            axes.errorbar((value - p.truth.values.item()) / error, line, xerr=1, fmt="o", markersize=3,
+                          linewidth=0.8, color="black")
+        elif not known:
+            axes.plot(100 * error / abs(value), line, "o", markersize=3, color="black")
+    if known:
+        axes.axvline(0, color="C3")
+        axes.set_xlabel("(fit − truth) / standard error")
+    else:
+        axes.set(xscale="log", xlabel="standard error (% of the value)")
+    axes.set_yticks(range(len(shown)), [p.name for p in shown])
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.grid(axis="x", linewidth=0.3)
+    chi2 = result.quality["chi2"].values.item() if "chi2" in result.quality else np.nan
+    axes.set_title(f"χ² / degrees of freedom = {chi2:.3g}", loc="left")
     return figure
 
 
@@ -154,7 +174,7 @@ def arrow_panel(axes, x, y, norm, longest, step, label=r"$|\rho|$", aspect=1.0):
     u, v = x[row, column], y[row, column] / aspect
     axes.quiver(column, row, u, v, angles="xy", scale_units="xy", pivot="mid",
                 scale=longest / (0.95 * stride), width=0.14 * stride / columns, color="white",
-                edgecolor="black", linewidth=0.4, headwidth=3.2, headlength=3.5, headaxislength=3.2)
+                edgecolor="black", linewidth=0.3, headwidth=3.2, headlength=3.5, headaxislength=3.2)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
 
@@ -168,12 +188,13 @@ def polarization_figure(name, x, y, step):
     low, high = limits(*magnitudes)
     norm = Normalize(min(low, 0), high)
     rows, columns = x.value.values.shape
-    height = 4.2 * min(max(rows / columns, 0.4), 2)
+    width = PAGE if len(panels) > 1 else COLUMN
+    height = (width / len(panels) - 0.6) * min(max(rows / columns, 0.3), 2)
     figure, grid = plt.subplots(1, len(panels), squeeze=False, layout="constrained",
-                                figsize=(5.3 * len(panels), height + 0.8))
+                                figsize=(width, height + 0.55))
     for axes, (title, u, v) in zip(grid[0], panels):
         arrow_panel(axes, u, v, norm, high, step)
         axes.set_title(f"{name}: {title}")
-    figure.suptitle("Arrows: displacement amplitude ρ (columns = lab x, rows = lab y down), "
-                    "not the dipole P", fontsize=9)
+    figure.suptitle("Arrows: displacement amplitude ρ (right: lab x, down: lab y), not the dipole P",
+                    fontsize="medium")
     return figure

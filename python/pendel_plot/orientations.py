@@ -6,31 +6,12 @@ from matplotlib.patches import Patch
 from .classify import class_colours
 from .maps import draw
 from .result import step_of
-from .style import ERROR, MISSING, SEQUENTIAL, limits, plt, scale_bar
+from .style import (ERROR, MISSING, PAGE, SEQUENTIAL, bars, formula, limits, map_grid, plt, with_axes_of)
 
-PANEL = 2.6  # inches
 # the graver the later: drawn over the others
 FLAGS = {32: ("chosen by neighbours", "#d9e6f2"), 1: ("fits turned by 180°", "#8fc1e8"),
          2: ("fits in another orientation", "#e8b54d"), 4: ("fits as another phase", "#c4452f"),
          8: ("too few peaks", "0.45"), 16: ("unexplained", "0.7")}
-
-
-def panel_height(shape):
-    return PANEL * min(max(shape[0] / shape[1], 0.4), 1.8)
-
-
-def grid_of(count, shape, across=4, legend=0.0):
-    """Figure, axes of `count` maps with colour bars, and a strip below them, `legend` inches high."""
-    across = min(count, across)
-    lines = -(-count // across)
-    height = lines * (panel_height(shape) + 0.65)
-    figure = plt.figure(layout="constrained", figsize=(across * (PANEL + 1.05) + 0.2, height + legend))
-    parts = (figure.subfigures(2, 1, height_ratios=(height, legend)) if legend else
-             [figure.subfigures(1, 1), None])
-    grid = parts[0].subplots(lines, across, squeeze=False)
-    for axes in grid.flat[count:]:
-        axes.set_axis_off()
-    return figure, list(grid.flat[:count]), parts[1]
 
 
 def image_map(axes, image, found, **colours):
@@ -39,18 +20,7 @@ def image_map(axes, image, found, **colours):
     draw_boundaries(axes, found)
     axes.set_xlim(-0.5, found.shape[1] - 0.5)
     axes.set_ylim(found.shape[0] - 0.5, -0.5)
-    frame(axes, step_of(found.phase_id.axes[1]))
-
-
-def frame(axes, step):
-    axes.locator_params(integer=True, nbins=4)
-    if step:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        scale_bar(axes, *step)
-    else:
-        axes.set_xlabel("column")
-        axes.set_ylabel("row")
+    with_axes_of(axes, step_of(found.phase_id.axes[1]))
 
 
 def draw_boundaries(axes, found):
@@ -85,21 +55,22 @@ def draw_key(axes, key, title):
     middle = key.outline.mean(axis=0) if len(key.outline) else np.array([columns, rows]) / 2
     for label, place in zip(key.labels, key.corners):
         away = (place - middle) / (np.linalg.norm(place - middle) or 1)
-        axes.annotate(label, place, xytext=(9 * away[0], -9 * away[1]),
-                      textcoords="offset points", fontsize=7, ha="center", va="center")
-    axes.set_title(title, fontsize=8)
-    axes.set(xlim=(-0.15 * columns, 1.15 * columns), ylim=(1.15 * rows, -0.2 * rows))
+        side = "center" if abs(away[0]) < 0.3 else "left" if away[0] > 0 else "right"
+        axes.annotate(bars(label), place, xytext=(3 * away[0], -8 * away[1] if abs(away[1]) > 0.2 else 0),
+                      textcoords="offset points", ha=side, va="center")
+    axes.set_title(title)
+    axes.set(xlim=(-0.3 * columns, 1.3 * columns), ylim=(1.15 * rows, -0.2 * rows))
     axes.set_axis_off()
 
 
 def ipf_figure(found):
     """The crystal directions along x, y and z of the map, and what the colours mean."""
     present = [p for p in range(len(found.phases)) if (found.phase_id.values == p).any()]
-    height = panel_height(found.shape)
-    figure = plt.figure(layout="constrained",
-                        figsize=(3 * (PANEL + 0.25) + 0.2, height + 0.5 + (1.7 if present else 0)))
+    width = PAGE / 3
+    height = (width - 0.35) * min(max(found.shape[0] / found.shape[1], 0.3), 1.8) + 0.4
+    figure = plt.figure(layout="constrained", figsize=(PAGE, height + (1.5 if present else 0)))
     parts = figure.subfigures(2 if present else 1, 1, squeeze=False,
-                              height_ratios=(height + 0.5, 1.7) if present else (1,))[:, 0]
+                              height_ratios=(height, 1.5) if present else (1,))[:, 0]
     for axes, (name, label) in zip(parts[0].subplots(1, 3), {
             "x": "along map x (right)", "y": "along map y (up)",
             "z": "along map z (to the source)"}.items()):
@@ -114,7 +85,7 @@ def ipf_figure(found):
         for axes in places:
             axes.set_axis_off()
         for axes, p in zip(places, present):
-            draw_key(axes, found.keys[p], f"{found.phases[p]} ({found.keys[p].group})")
+            draw_key(axes, found.keys[p], f"{formula(found.phases[p])} ({bars(found.keys[p].group)})")
     return figure
 
 
@@ -122,18 +93,18 @@ def phases_figure(found):
     """Which phase each position is, and how sure that is."""
     step = step_of(found.phase_id.axes[1])
     count = len(found.phases)
-    figure, (phase, sure, score), strip = grid_of(3, found.shape, legend=0.3)
+    figure, (phase, sure, score), strip = map_grid(3, found.shape, 3, legend=0.25)
     classes = np.where(found.phase_id.values < 0, np.nan, found.phase_id.values.astype(float))
     colours = ListedColormap(class_colours(count))
     colours.set_bad(MISSING)
     image_map(phase, classes, found, cmap=colours, norm=Normalize(-0.5, count - 0.5))
     handles = [Patch(color=class_colours(count)[p],
-                     label=f"{name}: {100 * np.mean(found.phase_id.values == p):.1f} %")
+                     label=f"{formula(name)}: {100 * np.mean(found.phase_id.values == p):.1f} %")
                for p, name in enumerate(found.phases)]
     missing = np.mean(found.phase_id.values < 0)
     if missing:
         handles.append(Patch(color=MISSING, label=f"not indexed: {100 * missing:.1f} %"))
-    strip.legend(handles=handles, frameon=False, loc="center", ncols=len(handles))
+    strip.legend(handles=handles, frameon=False, loc="center", ncol=len(handles))
     phase.set_title("phase")
     draw(sure, found.quality["phase_reliability"].values, SEQUENTIAL,
          Normalize(0, limits(found.quality["phase_reliability"].values)[1]), "1 − next/best", step)
@@ -148,9 +119,9 @@ def phases_figure(found):
 
 
 QUALITY = {"score": ("score", ""), "reliability": ("reliability of the orientation", "1 − next/best"),
-           "residual": ("distance of peaks from spots", "1/Å"),
-           "orientation_error": ("error of the orientation", "°"),
-           "n_peaks_used": ("peaks on spots", ""), "thickness": ("thickness", "Å")}
+           "residual": ("distance of peaks from spots", "distance (1/Å)"),
+           "orientation_error": ("error of the orientation", "angle (°)"),
+           "n_peaks_used": ("peaks on spots", ""), "thickness": ("thickness", "thickness (Å)")}
 
 
 def quality_figure(found):
@@ -160,7 +131,7 @@ def quality_figure(found):
              if name in found.quality and np.isfinite(found.quality[name].values).any()]
     flags = found.flags.values
     names = [(bit, *FLAGS[bit]) for bit in FLAGS if (flags & bit).any()]
-    figure, places, strip = grid_of(len(shown) + 1, found.shape, across=3, legend=0.5)
+    figure, places, strip = map_grid(len(shown) + 1, found.shape, 3, legend=0.4)
     for axes, (name, title, unit) in zip(places, shown):
         values = found.quality[name].values.astype(float)
         values = np.where(found.phase_id.values < 0, np.nan, values)
@@ -176,7 +147,7 @@ def quality_figure(found):
     handles = [Patch(color=colour, label=f"{text}: {100 * np.mean((flags & bit) > 0):.1f} %")
                for bit, text, colour in names]
     if handles:
-        strip.legend(handles=handles, frameon=False, loc="center", ncols=3)
+        strip.legend(handles=handles, frameon=False, loc="center", ncol=3)
     return figure
 
 
@@ -185,7 +156,7 @@ def misorientation_figure(found):
     if max(found.shape) == 1:
         return None
     step = step_of(found.phase_id.axes[1])
-    figure, (grains, within, kernel, line), _ = grid_of(4, found.shape, across=4)
+    figure, (grains, within, kernel, line), _ = map_grid(4, found.shape, 2)
     ids = np.where(found.grain_id.values < 0, np.nan, found.grain_id.values.astype(float))
     colours = ListedColormap([plt.colormaps["tab20"](k % 20) for k in range(20)])
     colours.set_bad(MISSING)
@@ -193,7 +164,7 @@ def misorientation_figure(found):
     grains.set_title(f"{int(np.nanmax(ids, initial=-1)) + 1} grains")
     for axes, array, title in ((within, found.from_grain_mean, "from the grain's mean"),
                                (kernel, found.kernel_average, "kernel average misorientation")):
-        draw(axes, array.values, ERROR, Normalize(0, limits(array.values)[1]), "°", step)
+        draw(axes, array.values, ERROR, Normalize(0, limits(array.values)[1]), "angle (°)", step)
         axes.set_title(title)
     angles = np.concatenate([found.misorientation[name].values.ravel() for name in ("right", "down")])
     angles = angles[np.isfinite(angles)]

@@ -1,10 +1,12 @@
-"""Spot pattern, intensity against thickness and against tilt of a `pattern` result."""
+"""Spot pattern, intensity against thickness (Pendellösung) and against tilt of a `pattern` result."""
 import numpy as np
 
-from .style import SEQUENTIAL, hkl_label, plt
+from .style import COLUMN, PAGE, SEQUENTIAL, hkl_label, plt
 
 LABELLED = 24  # spots that carry their indices, and those equally strong
 CURVES = 8
+WEAKEST = 0.02  # of the strongest diffracted beam: weaker ones have no curve
+INTENSITY = "intensity (incident beam = 1)"
 
 
 def strongest_first(result, intensity):
@@ -23,13 +25,13 @@ def spots_figure(result):
     shown = middle(result)
     intensity = result.intensity[shown, -1]
     g = result.g[:, :2]
-    figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 6.4))
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, COLUMN + 0.1))
     extent = 1.12 * np.abs(g).max()
     # The brightest diffracted spot sets the scale; the direct beam would hide all others.
     strongest = np.max(intensity[np.linalg.norm(g, axis=1) > 1e-9], initial=1e-30)
-    area = 260 * np.clip(intensity / strongest, 0, 1.5)
+    area = 120 * np.clip(intensity / strongest, 0, 1.5)
     axes.scatter(*g.T, s=area, color="black", linewidths=0)
-    axes.scatter(*g.T, s=2, color="0.6", linewidths=0, zorder=0)
+    axes.scatter(*g.T, s=1, color="0.6", linewidths=0, zorder=0)
     order = np.argsort(-intensity, kind="stable")
     weakest = max(0.99 * intensity[order[min(LABELLED, len(order)) - 1]], 1e-4 * strongest)
     labelled = []
@@ -37,27 +39,25 @@ def spots_figure(result):
         if all(np.hypot(*(g[i] - g[j])) > 0.09 * extent for j in labelled):
             labelled.append(i)
             axes.annotate(hkl_label(result.hkl[i]), g[i], xytext=(0, -3 - 0.5 * area[i] ** 0.5),
-                          textcoords="offset points", ha="center", va="top", fontsize=7,
+                          textcoords="offset points", ha="center", va="top", fontsize="small",
                           color="C3")
     axes.set_xlim(-extent, extent)
     axes.set_ylim(extent, -extent)
     axes.set_aspect("equal")
     axes.set_xlabel("$g_x$ (1/Å)")
     axes.set_ylabel("$g_y$ (1/Å), down")
-    at = (f" at {result.thickness[-1]:.4g} Å, beam tilt "
+    at = (f"{result.thickness[-1]:.4g} Å, beam tilt "
           f"({result.tilt[shown, 0]:.3g}, {result.tilt[shown, 1]:.3g}) mrad")
-    cut = "; a stronger direct beam is drawn at 1.5 times that" if area.max() == 390 else ""
-    axes.set_title(f"Spots{at}\narea ∝ intensity, strongest diffracted spot {strongest:.3g}{cut}",
-                   fontsize=8)
+    cut = "; direct beam: cut" if area.max() == 180 else ""
+    axes.set_title(f"{at}\narea ∝ intensity, strongest diffracted {strongest:.3g}{cut}")
     return figure
 
 
-def thickness_figure(result):
-    """Intensity of the strongest beams against thickness at the middle tilt; None for two or fewer."""
-    if len(result.thickness) < 3:
-        return None
-    intensity = result.intensity[middle(result)]
-    figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
+def curves_of(axes, result, where, intensity):
+    """Curves of the direct beam and the strongest diffracted ones, intensity (point, beam); beams whose
+    curves are equal share one."""
+    diffracted = np.linalg.norm(result.g[:, :2], axis=1) > 1e-9
+    least = WEAKEST * intensity[:, diffracted].max(initial=0)
     curves = []  # [beam, number of beams with the same curve]
     for i in strongest_first(result, intensity):
         curve = intensity[:, i]
@@ -65,22 +65,32 @@ def thickness_figure(result):
                 if np.allclose(intensity[:, c[0]], curve, rtol=0, atol=1e-3 * curve.max())]
         if same:
             same[0][1] += 1
-        elif len(curves) == CURVES:
-            break
-        else:
+        elif len(curves) < CURVES and (curve.max() >= least or not diffracted[i]):
             curves.append([i, 1])
+    few = len(where) < 60
     for number, (i, count) in enumerate(curves):
         equal = f" and {count - 1} equal" if count > 1 else ""
-        axes.plot(result.thickness, intensity[:, i], color=plt.cm.tab10(number),
-                  linewidth=1.3, label=hkl_label(result.hkl[i]) + equal)
-    tilt = result.tilt[middle(result)]
-    axes.set_title(f"beam tilt ({tilt[0]:.3g}, {tilt[1]:.3g}) mrad", loc="left")
-    axes.set_xlabel("thickness of the layer (Å)")
-    axes.set_ylabel("intensity (incident beam = 1)")
-    axes.set_xlim(result.thickness[0], result.thickness[-1])
+        axes.plot(where, intensity[:, i], ".-" if few else "-", color=plt.cm.tab10(number), markersize=3,
+                  label=hkl_label(result.hkl[i]) + equal)
+    axes.set_ylabel(INTENSITY)
+    axes.set_xlim(min(where), max(where))
     axes.set_ylim(bottom=0)
     axes.grid(linewidth=0.3)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def fringes_figure(result):
+    """Thickness fringes: intensity of the strongest beams against thickness, at the tilt where a diffracted
+    beam is strongest; None for two thicknesses or fewer."""
+    if len(result.thickness) < 3:
+        return None
+    diffracted = np.linalg.norm(result.g[:, :2], axis=1) > 1e-9
+    greatest = result.intensity[..., diffracted].max(axis=(1, 2)).round(9)
+    at = int(np.argmax(greatest)) if greatest.max() > greatest.min() else middle(result)
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, 2.6))
+    curves_of(axes, result, result.thickness, result.intensity[at])
+    axes.set_title(f"beam tilt ({result.tilt[at, 0]:.3g}, {result.tilt[at, 1]:.3g}) mrad", loc="left")
+    axes.set_xlabel("thickness of the layer (Å)")
     return figure
 
 
@@ -113,43 +123,40 @@ def distinct(result, intensity):
 def panel(figure, axes, values, extent, title, aspect="equal"):
     image = axes.imshow(values, extent=extent, cmap=SEQUENTIAL, aspect=aspect, vmin=0,
                         interpolation="nearest")
-    figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1])).ax.tick_params(labelsize=7)
+    figure.colorbar(image, cax=axes.inset_axes([1.03, 0, 0.05, 1])).ax.tick_params(labelsize="small")
     axes.set_title(title)
 
 
-def tilt_figure(result):
-    """Intensity of the strongest beams over the tilts; None for one tilt.
-
-    A square of tilts gives images (x right, y down), a list curves at the greatest thickness.
-    """
+def square_side(result):
+    """n of an n × n square of tilts with x fastest, else None."""
     count = len(result.tilt)
-    if count < 2:
-        return None
     side = int(round(count**0.5))
     x, y = result.tilt.T
     square = side > 1 and side**2 == count and np.allclose(x.reshape(side, side), x[:side]) \
         and np.allclose(y.reshape(side, side).T, y[::side])
-    return square_figure(result, side) if square else curves_figure(result)
+    return side if square else None
 
 
-def curves_figure(result):
-    intensity = result.intensity[:, -1]
-    figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
+def rocking_figure(result):
+    """Rocking curves: intensity of the strongest beams against tilt at the greatest thickness; None for one
+    tilt or a square of them."""
+    if len(result.tilt) < 2 or square_side(result):
+        return None
     where, label = tilt_line(result) or (np.arange(len(result.tilt)),
                                          "number of the tilt in the series, from 0")
-    for number, i in enumerate(strongest_first(result, intensity)[:CURVES]):
-        axes.plot(where, intensity[:, i], ".-", color=plt.cm.tab10(number), linewidth=1,
-                  markersize=3, label=hkl_label(result.hkl[i]))
-    axes.set_title(f"at {result.thickness[-1]:.4g} Å", loc="left")
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, 2.6))
+    curves_of(axes, result, where, result.intensity[:, -1])
+    axes.set_title(f"thickness {result.thickness[-1]:.4g} Å", loc="left")
     axes.set_xlabel(label)
-    axes.set_ylabel("intensity (incident beam = 1)")
-    axes.grid(linewidth=0.3)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
-def square_figure(result, side):
-    """Up to three thicknesses, else the greatest; one of the beams that are equal by symmetry."""
+def lacbed_figure(result):
+    """Intensity over a square of tilts (x right, y down), one of the beams that are equal by symmetry; up to
+    three thicknesses, else the greatest. None without such a square."""
+    side = square_side(result)
+    if side is None:
+        return None
     few = len(result.thickness) <= 3
     thicknesses = range(len(result.thickness)) if few else [len(result.thickness) - 1]
     beams = distinct(result, result.intensity)[:4 if len(thicknesses) > 1 else CURVES]
@@ -157,7 +164,7 @@ def square_figure(result, side):
     columns = min(4, len(beams))
     rows = -(-len(panels) // columns)
     figure, grid = plt.subplots(rows, columns, squeeze=False, layout="constrained", sharex=True,
-                                sharey=True, figsize=(2.75 * columns, 2.6 * rows + 0.4))
+                                sharey=True, figsize=(PAGE / 4 * columns, 1.62 * rows + 0.35))
     x, y = result.tilt.T
     half = 0.5 * (x[1] - x[0])
     extent = (x.min() - half, x.max() + half, y.max() + half, y.min() - half)
@@ -166,8 +173,9 @@ def square_figure(result, side):
     for axes, (t, i) in zip(grid.flat, panels):
         panel(figure, axes, result.intensity[:, t, i].reshape(side, side), extent,
               f"{hkl_label(result.hkl[i])}, {result.thickness[t]:.4g} Å")
-    figure.supxlabel("beam tilt x (mrad)", fontsize=9)
-    figure.supylabel("beam tilt y (mrad), down", fontsize=9)
+    figure.suptitle(INTENSITY, fontsize="medium")
+    figure.supxlabel("beam tilt x (mrad)", fontsize="medium")
+    figure.supylabel("beam tilt y (mrad), down", fontsize="medium")
     return figure
 
 
@@ -188,10 +196,11 @@ def map_figure(result):
     extent = (where[0] - tilt_half, where[-1] + tilt_half, thickness[-1] + half, thickness[0] - half)
     beams = strongest_first(result, result.intensity)[:3]
     figure, grid = plt.subplots(1, len(beams), squeeze=False, layout="constrained", sharex=True,
-                                sharey=True, figsize=(3.4 * len(beams), 4))
+                                sharey=True, figsize=(PAGE / 3 * len(beams), 2.7))
     for axes, i in zip(grid.flat, beams):
         panel(figure, axes, result.intensity[order, :, i].T, extent, hkl_label(result.hkl[i]),
               "auto")
-    figure.supxlabel(label, fontsize=9)
-    figure.supylabel("thickness of the layer (Å), down", fontsize=9)
+    figure.suptitle(INTENSITY, fontsize="medium")
+    figure.supxlabel(label, fontsize="medium")
+    figure.supylabel("thickness of the layer (Å), down", fontsize="medium")
     return figure

@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 
-from .style import ERROR, LogNorm, plt, with_unit
+from .style import COLUMN, ERROR, PAGE, LogNorm, plt, with_unit
 
 
 def median_over_states(values):
@@ -98,7 +98,7 @@ def errors_figure(plan):
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure, all_axes = plt.subplots(rows, columns, layout="constrained", squeeze=False,
-                                    figsize=(3.4 * columns, 2.9 * rows + 0.3))
+                                    figsize=(PAGE / 3 * columns, 2 * rows + 0.3))
     for axes, name in zip(all_axes.flat, names):
         array = plan.errors[name]
         draw(figure, axes, plan, median_over_states(array.values), with_unit("σ", array.unit))
@@ -106,7 +106,7 @@ def errors_figure(plan):
     for axes in all_axes.flat[len(names):]:
         axes.remove()
     figure.suptitle("Cramér-Rao limit: " + shown(plan, is_map(plan)) if shown(plan, is_map(plan))
-                    else "Cramér-Rao limit", fontsize=9)
+                    else "Cramér-Rao limit", fontsize="medium")
     return figure
 
 
@@ -114,11 +114,13 @@ def separation_figure(plan):
     """Distance to the nearest other state that fits, in standard deviations; None without one."""
     if plan.separation is None or not np.isfinite(plan.separation.values).any():
         return None
-    figure, axes = plt.subplots(layout="constrained", figsize=(4.6, 3.8))
     values = plan.separation.values
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         nearest = np.nanmin(values, axis=2)
+    if is_map(plan) and not np.isfinite(nearest[..., -1, -1]).any():  # what a map would show
+        return None
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, 3))
     draw(figure, axes, plan, nearest, "separation (σ)")
     where = shown(plan, is_map(plan)).replace("median", "least")
     axes.set_title("nearest other state that fits" + (f"\n{where}" if where else ""))
@@ -136,7 +138,7 @@ def bias_figure(plan):
     sigma = np.array([np.nanmedian(plan.errors[n].values[..., -1, -1]) for n in names])
     ratio = rms / sigma
     figure, axes = plt.subplots(layout="constrained",
-                                figsize=(1.8 + 1.25 * len(names), 1.3 + 0.5 * len(effects)))
+                                figsize=(min(1.8 + 1.1 * len(names), PAGE), 0.9 + 0.35 * len(effects)))
     norm = LogNorm(0.1, max(10.0, np.nanmax(ratio)))
     image = axes.imshow(np.maximum(ratio, 0.1), cmap=ERROR, norm=norm, aspect="auto")
     for i in range(len(effects)):
@@ -144,7 +146,7 @@ def bias_figure(plan):
             unit = plan.errors[name].unit
             dark = norm(max(ratio[i, j], 0.1)) < 0.6
             axes.text(j, i, f"{rms[i, j]:.2g}{' ' + unit if unit else ''}", ha="center",
-                      va="center", fontsize=7, color="white" if dark else "black")
+                      va="center", fontsize="small", color="white" if dark else "black")
     axes.set_xticks(range(len(names)), [n.replace(".", "\n", 1) for n in names])
     axes.set_yticks(range(len(effects)), effects)
     figure.colorbar(image, ax=axes, label=f"bias / σ at {plan.dose[-1]:.3g} electrons")

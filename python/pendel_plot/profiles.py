@@ -1,7 +1,7 @@
 """Profile likelihoods of a fit: χ² against the value of one parameter."""
 import numpy as np
 
-from .style import plt, with_unit
+from .style import PAGE, plt, with_unit
 
 NEAR = 12  # χ² above the least that the close view shows
 
@@ -10,7 +10,7 @@ def profile_figure(profile, shape):
     """A position per row: the whole range on the left, what is near the least on the right."""
     count = len(profile.positions)
     figure, grid = plt.subplots(count, 2, squeeze=False, layout="constrained",
-                                figsize=(7.5, 2 * count + 0.8))
+                                figsize=(PAGE, 1.5 * count + 0.6))
     label = with_unit(profile.name, profile.value.unit)
     for line, position, value, chi2 in zip(grid, profile.positions, profile.value.values,
                                            profile.chi2):
@@ -29,5 +29,5 @@ def profile_figure(profile, shape):
             axes.locator_params(axis="x", nbins=5)
     for axes in grid[-1]:
         axes.set_xlabel(label)
-    figure.suptitle("All other unknowns are fitted at every value; red: 1 above the least", fontsize=9)
+    figure.suptitle("All other unknowns are fitted at every value; red: 1 above the least", fontsize="medium")
     return figure

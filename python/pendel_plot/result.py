@@ -71,6 +71,12 @@ def step_of(axis):
     return None
 
 
+def step_and_aspect(rows, columns):
+    """Step of the columns with its unit (None where they are only counted), and height over width of a position."""
+    step, down = step_of(columns), step_of(rows)
+    return step, down[0] / step[0] if step and down else 1.0
+
+
 @dataclasses.dataclass
 class Parameter:
     """One fitted parameter; the other arrays have the shape of value or are None."""

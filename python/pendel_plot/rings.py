@@ -1,7 +1,7 @@
 """Powder rings: the profile and the reflections behind it."""
 import numpy as np
 
-from .style import hkl_label, plt
+from .style import PAGE, hkl_label, plt
 
 
 def rings_figure(crystal, arrays):
@@ -10,7 +10,7 @@ def rings_figure(crystal, arrays):
     profile = arrays["profile"].values
     g, hkl = arrays["g"].values, arrays["hkl"].values
     forbidden = arrays["forbidden"].values != 0
-    figure, (above, below) = plt.subplots(2, 1, sharex=True, layout="constrained", figsize=(8, 4.6),
+    figure, (above, below) = plt.subplots(2, 1, sharex=True, layout="constrained", figsize=(PAGE, 3.8),
                                           gridspec_kw={"height_ratios": [6, 1]})
     above.plot(grid_g, profile, color="black", linewidth=1)
     high = profile.max() or 1.0
@@ -25,7 +25,7 @@ def rings_figure(crystal, arrays):
             named.append(i)
             above.annotate(hkl_label(hkl[i]), (g[i], height[i]), xytext=(0, 3),
                            textcoords="offset points", ha="center", va="bottom", rotation=90,
-                           fontsize=7, color="C0")
+                           fontsize="small", color="C0")
     above.set_ylabel("intensity per 1/Å and per Å of thickness")
     above.set_title(f"{crystal}: powder rings, single scattering", loc="left")
     below.vlines(g[~forbidden], 0, 1, color="C0", linewidth=1, label="allowed")
@@ -36,7 +36,7 @@ def rings_figure(crystal, arrays):
         for i in np.flatnonzero(forbidden):
             if g[i] - last > width:
                 last = g[i]
-                below.text(g[i], 0.65, hkl_label(hkl[i]), ha="center", va="bottom", fontsize=6,
+                below.text(g[i], 0.65, hkl_label(hkl[i]), ha="center", va="bottom", fontsize="small",
                            rotation=90, color="C3")
     below.set_ylim(0, 1.6)
     below.set_yticks([])

@@ -4,17 +4,8 @@ from matplotlib.colors import Normalize
 
 from .detector import patterns_figure, some
 from .maps import arrow_panel, draw
-from .result import step_of
-from .style import SEQUENTIAL, limits, plt, with_unit
-
-PANEL = 2.6  # inches
-
-
-def geometry(scan):
-    """Scale (step, unit) of the columns, and height over width of a position."""
-    _, rows, columns = scan.centre_of_mass[0].axes
-    step, down = step_of(columns), step_of(rows)
-    return step, down[0] / step[0] if step and down else 1.0
+from .result import step_and_aspect
+from .style import COLUMN, SEQUENTIAL, limits, map_grid, plt, with_unit
 
 
 def thickness_titles(array):
@@ -23,27 +14,19 @@ def thickness_titles(array):
     return [f", {t:.4g} Å" if len(thicknesses) > 1 else "" for t in thicknesses]
 
 
-def panels_of(scan, count_rows, count_columns):
-    _, aspect = geometry(scan)
-    height = PANEL * min(max(scan.shape[0] * aspect / scan.shape[1], 0.3), 2)
-    return plt.subplots(count_rows, count_columns, squeeze=False, layout="constrained",
-                        figsize=(count_columns * (PANEL + 1.0) + 0.2,
-                                 count_rows * (height + 0.45) + 0.2))
-
-
 def images_figure(scan):
     """Virtual detectors in rows, thicknesses in columns; curves for a line; None for one position."""
     if max(scan.shape) == 1:
         return None
     if min(scan.shape) == 1:
         return line_figure(scan)
-    step, aspect = geometry(scan)
+    step, aspect = step_and_aspect(*scan.centre_of_mass[0].axes[1:])
     titles = thickness_titles(scan.centre_of_mass[0])
     shown = some(range(len(titles)))
     # one thickness: detectors side by side
-    across = len(scan.images) if len(shown) == 1 else len(shown)
-    figure, grid = panels_of(scan, len(scan.images) if len(shown) > 1 else 1, across)
-    places = iter(grid.flat)
+    figure, places, _ = map_grid(len(scan.images) * len(shown), (scan.shape[0] * aspect, scan.shape[1]),
+                                 3 if len(shown) == 1 else len(shown))
+    places = iter(places)
     for name, array in scan.images.items():
         for t in shown:
             axes, values = next(places), array.values[t]
@@ -56,7 +39,7 @@ def images_figure(scan):
 def line_figure(scan):
     """Virtual images of a scan along a line, at the greatest thickness."""
     along = 1 + int(np.argmax(scan.shape))
-    figure, axes = plt.subplots(layout="constrained", figsize=(6.4, 4))
+    figure, axes = plt.subplots(layout="constrained", figsize=(COLUMN, 2.8))
     label, coordinates, unit = scan.centre_of_mass[0].axes[along]
     for name, array in scan.images.items():
         axes.plot(coordinates, array.values[-1].ravel(), ".-", linewidth=1,
@@ -73,12 +56,12 @@ def centre_of_mass_figure(scan):
     """Mean scattering angle as arrows, per thickness; None where the scan is no map."""
     if min(scan.shape) == 1:
         return None
-    step, aspect = geometry(scan)
+    step, aspect = step_and_aspect(*scan.centre_of_mass[0].axes[1:])
     x, y = (array.values for array in scan.centre_of_mass)
     titles = thickness_titles(scan.centre_of_mass[0])
     shown = some(range(len(titles)))
-    figure, grid = panels_of(scan, 1, len(shown))
-    for axes, t in zip(grid.flat, shown):
+    figure, places, _ = map_grid(len(shown), (scan.shape[0] * aspect, scan.shape[1]))
+    for axes, t in zip(places, shown):
         magnitude = np.hypot(x[t], y[t])
         high = limits(magnitude)[1]
         arrow_panel(axes, x[t], y[t], Normalize(0, high), high, step, "angle (mrad)", aspect)

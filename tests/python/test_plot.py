@@ -6,13 +6,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import h5py
 import numpy as np
 
-from pendel_plot import (__main__, classify, detector, disks, flow, images, maps, orientations, pattern, plan, profiles,
-                         result, rings,
-                         stem, style)
+from pendel_plot import (__main__, classify, detector, disks, figures, flow, images, maps, orientations, pattern,
+                         plan, profiles, result, rings, stem, style)
 
 ROWS, COLUMNS = 6, 8
 
@@ -296,6 +296,18 @@ def write_plan(path, thicknesses, tilts, bias=True):
             array(group, "polarization.PTO.x", np.full(shape[:3], 0.004), "")
 
 
+def named(figure):
+    """Maps of a fit by "parameter: what is shown"; only the first of a row says the parameter."""
+    panels, parameter = {}, ""
+    for axes in figure.axes:
+        title = axes.get_title()
+        if axes.images:
+            parameter = title[:-len(": fit")] if title.endswith(": fit") else parameter
+            row = title in ("truth", "fit − truth", "without priors", "standard error")
+            panels[f"{parameter}: {title}" if row else title] = axes
+    return panels
+
+
 def run(*arguments):
     """(exit status, standard output, standard error) of the command, run in this process."""
     out, err = io.StringIO(), io.StringIO()
@@ -312,6 +324,9 @@ class Plot(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.addCleanup(style.plt.close, "all")
+        resolution = mock.patch.dict(style.STYLE, {"savefig.dpi": 40})  # files of this process are not looked at
+        resolution.start()
+        self.addCleanup(resolution.stop)
         self.folder = pathlib.Path(folder.name)
         self.file = self.folder / "fit.h5"
 
@@ -331,7 +346,7 @@ class Plot(unittest.TestCase):
         write_coupled_fit(self.file)
         found = result.read(self.file)
         figure = maps.maps_figure(found)
-        panels = {axes.get_title(): axes for axes in figure.axes if axes.images}
+        panels = named(figure)
         with_priors = panels["polarization.PTO.x: fit"].images[0]
         without = panels["polarization.PTO.x: without priors"].images[0]
         self.assertEqual(with_priors.get_clim(), without.get_clim())
@@ -371,7 +386,7 @@ class Plot(unittest.TestCase):
     def test_truth_shares_the_colours_of_the_fit_and_missing_positions_are_masked(self):
         write_fit(self.file)
         figure = maps.maps_figure(result.read(self.file))
-        images = {axes.get_title(): axes.images[0] for axes in figure.axes if axes.images}
+        images = {name: axes.images[0] for name, axes in named(figure).items()}
         fit, truth = images["polarization.PTO.x: fit"], images["polarization.PTO.x: truth"]
         self.assertEqual(fit.get_clim(), truth.get_clim())
         self.assertAlmostEqual(sum(fit.get_clim()), 0)  # centred: both signs occur
@@ -392,12 +407,49 @@ class Plot(unittest.TestCase):
         measured, fitted = fit.measured.values[3, 5], fit.fitted.values[3, 5]
         np.testing.assert_allclose(heights, (measured - fitted) / np.sqrt(fitted))
 
+    def test_in_a_notebook(self):
+        """Figures come from a result or its file, by name, fit a page, and leave the user's settings alone."""
+        write_fit(self.file)
+        before = dict(style.plt.rcParams)
+        drawn = dict(figures.plot(self.file, "disks", "maps", position=(3, 5)))
+        self.assertEqual(list(drawn), ["maps", "disks_3_5"])
+        again = dict(figures.plot(result.read(self.file)))
+        self.assertEqual(len(again), 3)
+        for figure in again.values():
+            self.assertLessEqual(figure.get_size_inches()[0], style.PAGE + 1e-9)
+            sizes = [text.get_size() for text in figure.findobj(style.matplotlib.text.Text) if text.get_text()]
+            self.assertGreaterEqual(min(sizes), 6)
+        self.assertEqual(dict(style.plt.rcParams), before)
+        with self.assertRaisesRegex(ValueError, "no figure 'map' .* maps, polarization_PTO, disks_"):
+            list(figures.plot(self.file, "map"))
+
+    def test_one_position(self):
+        """Every parameter's distance from truth in standard errors, beside its value."""
+        write_fit(self.file)
+        with h5py.File(self.file, "r+") as file:
+            root = file["pendel"]
+            for path in [p for g in ("parameters", "errors", "truth") for p in map((g + "/").__add__, root[g])] + [
+                    "status", "scale", "background", "chi2", "measured", "fitted"]:
+                values = root[path + "/data"][()]
+                parent, name = root[path].parent, path.split("/")[-1]
+                if values.ndim > 1:
+                    del parent[name]
+                    array(parent, name, values[3, 5][None], "")
+        found = result.read(self.file)
+        self.assertEqual(found.shape, (1,))
+        self.assertEqual(list(dict(figures.plot(found)))[0], "parameters")
+        axes = maps.parameters_figure(found).axes[0]
+        places = {line.get_ydata()[0]: line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
+        for i, p in enumerate(p for p in found.parameters if p.truth is not None):
+            expected = (p.value.values - p.truth.values)[0] / p.error.values[0]
+            self.assertAlmostEqual(places[maps.of_positions(found).index(p)], expected)
+
     def test_pattern(self):
         write_pattern(self.folder / "pattern.h5")
         status, out, err = run(self.folder / "pattern.h5", "-o", self.folder, "--format", "svg")
         self.assertEqual(status, 0, err)
         self.assertEqual([pathlib.Path(line).name for line in out.split()],
-                         ["pattern_spots.svg", "pattern_thickness.svg", "pattern_cbed.svg",
+                         ["pattern_spots.svg", "pattern_thickness_fringes.svg", "pattern_cbed.svg",
                           "pattern_rings_Si.svg"])
         axes = pattern.spots_figure(result.read(self.folder / "pattern.h5")).axes[0]
         low, high = axes.get_ylim()
@@ -405,10 +457,35 @@ class Plot(unittest.TestCase):
 
     def test_tilt_series(self):
         square = [(x, y) for y in np.linspace(-8, 8, 9) for x in np.linspace(-8, 8, 9)]
-        for tilts, images in ((square, 8), ([(x, 0) for x in range(5)], 0)):
-            write_pattern(self.folder / "tilts.h5", tilts)
-            figure = pattern.tilt_figure(result.read(self.folder / "tilts.h5"))
-            self.assertEqual(sum(len(axes.images) for axes in figure.axes), images)
+        write_pattern(self.file, square)
+        found = result.read(self.file)
+        self.assertIsNone(pattern.rocking_figure(found))
+        figure = pattern.lacbed_figure(found)
+        self.assertEqual(sum(len(axes.images) for axes in figure.axes), 8)
+        write_pattern(self.file, [(x, 0) for x in range(5)])
+        found = result.read(self.file)
+        self.assertIsNone(pattern.lacbed_figure(found))
+        axes = pattern.rocking_figure(found).axes[0]
+        curves = {line.get_label(): line for line in axes.lines}
+        beam = np.flatnonzero((found.hkl == 0).all(1))[0]
+        np.testing.assert_array_equal(curves["$000$"].get_ydata(), found.intensity[:, -1, beam])
+        np.testing.assert_array_equal(curves["$000$"].get_xdata(), range(5))
+        self.assertEqual(axes.get_xlabel(), "beam tilt x (mrad)")
+
+    def test_fringes_are_those_of_the_bragg_angle(self):
+        """The tilt of the strongest diffracted beam; beams of the same curve share one, weak ones have none."""
+        write_pattern(self.file, [(x, 0) for x in np.linspace(-1, 1, 9)])
+        found = result.read(self.file)
+        diffracted = np.any(found.hkl != 0, axis=1)
+        at = np.argmax(found.intensity[..., diffracted].max((1, 2)))
+        axes = pattern.fringes_figure(found).axes[0]
+        self.assertIn(f"({found.tilt[at, 0]:.3g}, 0) mrad", axes.get_title(loc="left"))
+        least = pattern.WEAKEST * found.intensity[at][:, diffracted].max()
+        for line in axes.lines:
+            self.assertGreaterEqual(max(line.get_ydata()), least)
+            self.assertEqual(len(line.get_xdata()), len(found.thickness))
+        strongest = np.argmax(np.where(diffracted, found.intensity[at].max(0), 0))
+        self.assertTrue(any(np.array_equal(line.get_ydata(), found.intensity[at][:, strongest]) for line in axes.lines))
 
     def test_map_of_thickness_and_tilt(self):
         along = np.linspace(-8, 8, 33)
@@ -497,7 +574,7 @@ class Plot(unittest.TestCase):
         found = result.read(self.file)
         figure = classify.maps_figure(found)
         shown = {axes.get_title(): axes.images[0] for axes in figure.axes if axes.images}
-        classes = shown["class: component of largest weight"]
+        classes = shown["component of most weight"]
         drawn = classes.to_rgba(classes.get_array())
         colours = classify.class_colours(4)
         np.testing.assert_allclose(drawn[0, 0], colours[0])
@@ -506,7 +583,7 @@ class Plot(unittest.TestCase):
         np.testing.assert_array_equal(shown["component 2"].get_array(), found.weights.values[1])
         disks = classify.patterns_figure(found).axes[0].collections[1]
         np.testing.assert_allclose(disks.get_offsets(), found.q.values)
-        self.assertEqual(disks.get_sizes()[4], 160)  # the largest part of the pattern
+        self.assertEqual(disks.get_sizes()[4], 60)  # the largest part of the pattern
         write_classes(self.file, tried=(4,), rings=True)
         found = result.read(self.file)
         self.assertIsNone(classify.numbers_figure(found))
@@ -523,7 +600,10 @@ class Plot(unittest.TestCase):
         image = panels["along map y (up)"].images[0].get_array()
         np.testing.assert_allclose(image[0, 0], 0.75)  # not indexed: grey
         np.testing.assert_allclose(image[2, 3], [0, 1, 0])
-        self.assertEqual([t.get_text() for t in panels["one (m-3m)"].texts], ["[001]", "[101]", "[111]"])
+        self.assertEqual([t.get_text() for t in panels[r"one (m$\bar{3}$m)"].texts], ["[001]", "[101]", "[111]"])
+        self.assertEqual(style.bars("[-110]"), r"[$\bar{1}$10]")
+        self.assertEqual(style.formula("LiMn2O4"), "LiMn$_{2}$O$_{4}$")
+        self.assertEqual([style.formula("film 2"), style.formula("Si")], ["film 2", "Si"])
         # the twin white between columns 1 and 2; boundary and phases black
         drawn = {"white": set(), "black": set()}
         for line in panels["along map y (up)"].lines:
@@ -540,7 +620,7 @@ class Plot(unittest.TestCase):
         figure = orientations.misorientation_figure(result.read(self.file))
         counts = figure.axes[3].patches
         self.assertEqual(sum(p.get_height() for p in counts), 2 * ROWS * COLUMNS - 2 * ROWS)
-        self.assertIn("20 Å", [t.get_text() for axes in figure.axes for t in axes.texts])
+        self.assertIn("2 nm", [t.get_text() for axes in figure.axes for t in axes.texts])
 
     def test_flow(self):
         write_flow(self.file)
@@ -555,8 +635,10 @@ class Plot(unittest.TestCase):
         np.testing.assert_array_equal(drawn.get_segments(), [[[1, 2], [2, 2]], [[2, 2], [3, 2]],
                                                              [[5, 1], [5, 2]]])
         red, cyan = drawn.get_colors()[0], drawn.get_colors()[2]
-        self.assertGreater(red[0], 2 * red[1])
-        self.assertGreater(cyan[1], 2 * cyan[0])
+        self.assertGreater(red[0], 1.3 * max(red[1:3]))
+        self.assertGreater(min(cyan[1:3]), 2 * cyan[0])
+        grey = flow.angle_colours(np.arange(180)) ** 2.2 @ [0.2126, 0.7152, 0.0722]
+        self.assertLess(np.ptp(grey), 0.03 * grey.mean())  # all of the same lightness
         self.assertEqual(axes[1].get_theta_direction(), -1)  # as the map: y down
         np.testing.assert_allclose(flow.angle_colours([0, 45]), flow.angle_colours([180, 225]),
                                    atol=1e-12)
