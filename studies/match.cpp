@@ -11,7 +11,6 @@
 #include "acom/ctf.hpp"
 #include "acom/joint_calibration.hpp"
 #include "acom/library_file.hpp"
-#include "acom/match.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -27,18 +26,6 @@ namespace pendel {
 namespace {
 
 constexpr double degree = electron::pi / 180;
-
-MatchOptions match_options(const MatchingOptions& o) {
-  MatchOptions result;
-  result.position_tolerance = o.position_tolerance_invA;
-  result.intensity_power = o.intensity_power;
-  result.candidates = o.candidates;
-  result.distinct = o.distinct_deg * degree;
-  result.least_peaks = o.least_peaks;
-  result.least_score = o.least_score;
-  result.refine = o.refine;
-  return result;
-}
 
 OrientationSolution solution_of(const Overlapping& crystal) {
   OrientationSolution s;
@@ -182,6 +169,18 @@ int phase_named(const std::string& name, const std::vector<MapPhase>& phases) {
 }
 
 }  // namespace
+
+MatchOptions match_options(const MatchingOptions& o) {
+  MatchOptions result;
+  result.position_tolerance = o.position_tolerance_invA;
+  result.intensity_power = o.intensity_power;
+  result.candidates = o.candidates;
+  result.distinct = o.distinct_deg * degree;
+  result.least_peaks = o.least_peaks;
+  result.least_score = o.least_score;
+  result.refine = o.refine;
+  return result;
+}
 
 MatchStudy MatchStudy::example(const std::string& data) {
   MatchStudy study;

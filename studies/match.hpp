@@ -1,6 +1,7 @@
 // Study `match`: phase and orientation at every position of a scan, from measured Bragg peaks and
 // template libraries.
 #pragma once
+#include "acom/match.hpp"
 #include "acom/orientation_text.hpp"
 #include "studies/measured_peaks.hpp"
 #include "studies/template_library.hpp"
@@ -48,6 +49,8 @@ struct MatchingOptions {
           .range(1, 5));
   }
 };
+/// What the keys mean.
+MatchOptions match_options(const MatchingOptions& options);
 
 struct JointOptions {
   bool scale = true, ellipse = true, origin = true;

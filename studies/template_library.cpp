@@ -38,7 +38,7 @@ std::vector<Crystal> read_phases(const TemplateLibraryOptions& options, RunConte
   return phases;
 }
 
-std::vector<PhaseLibrary> make_libraries(const TemplateLibraryOptions& options,
+std::vector<PhaseLibrary> make_libraries(const LibraryTemplateOptions& options,
                                          const std::vector<Crystal>& phases,
                                          const RunContext& context, const std::string& path) {
   const double step = options.step_deg * electron::pi / 180;

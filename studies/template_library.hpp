@@ -38,8 +38,8 @@ struct DynamicalTemplateOptions {
   }
 };
 
-struct TemplateLibraryOptions {
-  std::map<std::string, PhaseOptions> phases;
+/// What templates of any crystals are made of.
+struct LibraryTemplateOptions {
   double energy_keV = 200;
   double step_deg = 2, g_max_invA = 1.5;
   double sigma_invA = 0.02, sg_max_invA = 0.06;
@@ -50,7 +50,6 @@ struct TemplateLibraryOptions {
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("phases", phases, help("crystals that may be there, by name").required());
     v("energy_keV", energy_keV, help("kinetic energy of an electron").required().range(1, 3000));
     v("step_deg", step_deg,
       help("between neighbouring zone axes; what lies between is found by refinement")
@@ -69,10 +68,24 @@ struct TemplateLibraryOptions {
   }
 
   void check(const std::string& key, Problems& problems) const {
+    if (dynamical && dynamical->thickness_A.empty())
+      problems.add(joined_path(key, "dynamical.thickness_A"), "is empty; [100, 200, 300] would do");
+  }
+};
+
+struct TemplateLibraryOptions : LibraryTemplateOptions {
+  std::map<std::string, PhaseOptions> phases;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("phases", phases, help("crystals that may be there, by name").required());
+    LibraryTemplateOptions::describe(v);
+  }
+
+  void check(const std::string& key, Problems& problems) const {
     if (phases.empty())
       problems.add(key + ".phases", "is empty; it names the crystals that may be there");
-    if (dynamical && dynamical->thickness_A.empty())
-      problems.add(key + ".dynamical.thickness_A", "is empty; [100, 200, 300] would do");
+    LibraryTemplateOptions::check(key, problems);
   }
 };
 
@@ -81,7 +94,7 @@ std::vector<Crystal> read_phases(const TemplateLibraryOptions& options, RunConte
 /// One of each phase. With a `partial` file, dynamical templates are kept in it while they are
 /// made, and context.resume goes on from there. Error (interrupted) if a signal asked for it; other
 /// errors as of kinematical_library and dynamical_library.
-std::vector<PhaseLibrary> make_libraries(const TemplateLibraryOptions& options,
+std::vector<PhaseLibrary> make_libraries(const LibraryTemplateOptions& options,
                                          const std::vector<Crystal>& phases,
                                          const RunContext& context,
                                          const std::string& partial = "");

@@ -1,9 +1,13 @@
 #include "bind.hpp"
 
+#include <csignal>
 #include <cstdio>
+#include <exception>
+#include <thread>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "studies/interrupt.hpp"
 
 namespace pendel::python {
 
@@ -69,11 +73,37 @@ Eigen::MatrixXd rows_of(const Reals& array, int columns, const std::string& name
       array.data(), array.size() / columns, columns);
 }
 
+namespace {
+// that imports the module; signals are its business
+std::thread::id main_thread;
+}  // namespace
+
+LongCall::LongCall() : main_(std::this_thread::get_id() == main_thread) {
+  if (!main_) return;
+  interrupt_ = std::signal(SIGINT, SIG_DFL);
+  terminate_ = std::signal(SIGTERM, SIG_DFL);
+  watch_signals();
+}
+
+LongCall::~LongCall() {
+  if (!main_) return;
+  // what came too late for the work to see it is Python's
+  if (interrupted() && std::uncaught_exceptions() == 0) PyErr_SetInterrupt();
+  watch_signals();
+  std::signal(SIGINT, interrupt_);
+  std::signal(SIGTERM, terminate_);
+}
+
+void LongCall::go_on() const {
+  if (main_) stop_if_interrupted("interrupted");
+}
+
 }  // namespace pendel::python
 
 PYBIND11_MODULE(_pendel, module) {
   namespace py = pybind11;
   using pendel::ErrorKind;
+  pendel::python::main_thread = std::this_thread::get_id();
   module.doc() = "Simulation and inversion of dynamical electron diffraction (compiled part).";
   static py::exception<pendel::Error> study(module, "StudyError", PyExc_ValueError);
   static py::exception<pendel::Error> input(module, "InputError", PyExc_OSError);
@@ -100,5 +130,6 @@ PYBIND11_MODULE(_pendel, module) {
   pendel::python::bind_crystal(module);
   pendel::python::bind_simulator(module);
   pendel::python::bind_scan(module);
+  pendel::python::bind_orientations(module);
   pendel::python::bind_studies(module);
 }

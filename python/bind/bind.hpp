@@ -36,9 +36,26 @@ Indices array_of(const std::vector<Hkl>& hkl);
 /// (n, columns), or one row of them as n = 1. Error (study) for another shape.
 Eigen::MatrixXd rows_of(const Reals& array, int columns, const std::string& name);
 
+/// While it lives, other threads of Python run, and Ctrl-C asks the library to stop: a call on
+/// Python's main thread then ends with KeyboardInterrupt. Nothing of Python may be touched.
+class LongCall {
+ public:
+  LongCall();
+  ~LongCall();
+  /// Error (interrupted) if it was asked for; for every item of a loop.
+  void go_on() const;
+
+ private:
+  py::gil_scoped_release release_;
+  bool main_;
+  void (*interrupt_)(int) = nullptr;
+  void (*terminate_)(int) = nullptr;
+};
+
 void bind_crystal(py::module_& module);
 void bind_simulator(py::module_& module);
 void bind_scan(py::module_& module);
+void bind_orientations(py::module_& module);
 void bind_studies(py::module_& module);
 
 }  // namespace pendel::python

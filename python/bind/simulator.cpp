@@ -93,8 +93,9 @@ class Simulator {
     ComplexArray dpsi({tangents.size(), incidence.size(), N});
     complex *to = psi.mutable_data(), *dto = dpsi.mutable_data();
     {
-      py::gil_scoped_release release;
+      const LongCall call;
       parallel_for(long(blocks), [&](long block, int) {
+        call.go_on();
         const std::size_t first = std::size_t(block) * most;
         const std::vector<Vec2> part(
             incidence.begin() + long(first),
@@ -124,10 +125,11 @@ class Simulator {
     const std::size_t N = beams(*engine_).size();
     ComplexArray psi({thicknesses_A.size(), incidence.size(), N});
     complex* to = psi.mutable_data();
-    py::gil_scoped_release release;
+    const LongCall call;
     pendel::thickness_series(
         *engine_, state_, incidence, layer, thicknesses_A,
         [&](std::size_t t, const std::vector<std::size_t>& directions, const MatrixXcd& block) {
+          call.go_on();
           for (std::size_t d = 0; d < directions.size(); ++d)
             for (std::size_t i = 0; i < N; ++i)
               to[(t * incidence.size() + directions[d]) * N + i] =
@@ -184,8 +186,9 @@ class Model {
         {py::ssize_t(jacobian ? rows.rows() : 0), py::ssize_t(disks), py::ssize_t(count)});
     double *to = intensity.mutable_data(), *dto = slopes.mutable_data();
     {
-      py::gil_scoped_release release;
+      const LongCall call;
       parallel_for(long(rows.rows()), [&](long i, int) {
+        call.go_on();
         const VectorXd x = rows.row(i).transpose();
         VectorXd I;
         MatrixXd J;
@@ -234,9 +237,10 @@ class Model {
     py::array_t<int> status(positions);
     int* state = status.mutable_data();
     {
-      py::gil_scoped_release release;
+      const LongCall call;
       const StartTable table(*model_, samples);
       parallel_for(long(positions), [&](long i, int) {
+        call.go_on();
         DiskData data;
         data.intensity = rows.row(i).transpose();
         data.noise.kind = variances ? Noise::gaussian : Noise::poisson;

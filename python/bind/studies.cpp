@@ -1,30 +1,10 @@
 // Whole studies, as the command runs them.
-#include <csignal>
-
 #include "bind.hpp"
-#include "core/parallel.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
 
 namespace pendel::python {
 
 namespace {
-
-/// While a study runs, Ctrl-C asks it to stop where it can be continued; then Python has it again.
-class Signals {
- public:
-  Signals() : interrupt_(std::signal(SIGINT, SIG_DFL)), terminate_(std::signal(SIGTERM, SIG_DFL)) {
-    watch_signals();
-  }
-  ~Signals() {
-    std::signal(SIGINT, interrupt_);
-    std::signal(SIGTERM, terminate_);
-  }
-
- private:
-  void (*interrupt_)(int);
-  void (*terminate_)(int);
-};
 
 std::string run_study(const py::object& study, const std::vector<std::string>& settings,
                       const py::object& output, bool resume, bool quiet) {
@@ -34,8 +14,7 @@ std::string run_study(const py::object& study, const std::vector<std::string>& s
   if (!output.is_none()) arguments.output = py::str(output).cast<std::string>();
   arguments.resume = resume;
   arguments.quiet = quiet;
-  py::gil_scoped_release release;
-  const Signals signals;
+  const LongCall call;
   return run(arguments);
 }
 

@@ -3,19 +3,24 @@
 Lengths are in Å, scattering vectors in 1/Å (no 2π), energies in keV, tilts in mrad; the lab frame has x along the
 detector's columns, y along its rows and z along the beam.
 """
+import json
 import os
 
 _share = os.path.join(os.path.dirname(__file__), "share")
 if os.path.isdir(_share):  # installed by pip, with the files that ship
     os.environ.setdefault("PENDEL_SHARE", _share)
 
-from ._pendel import (Crystal, InputError, Model, NumericalError, Parameter, Scan, Simulator, StudyError, annulus, find_disks, fit_lattice, new_study,
-                      orientation, set_threads, strain, study_keys, study_kinds, threads)
+from ._pendel import (Crystal, InputError, Library, Match, Matcher, Model, NumericalError, Parameter, Scan, Simulator,
+                     Solution, StudyError, annulus, find_disks, fit_lattice, from_bunge, from_quaternion, ipf_colours,
+                     ipf_key, misorientation_deg, new_study, orientation, orientation_flags, set_threads, strain,
+                     study_keys, study_kinds, threads, to_bunge, to_quaternion)
 from . import _pendel
 
-__all__ = ["Crystal", "InputError", "Model", "NumericalError", "Parameter", "Scan", "Simulator", "StudyError",
-           "annulus", "find_disks", "fit_lattice", "load", "new_study", "orientation", "plot", "run", "set_threads", "strain",
-           "study_keys", "study_kinds", "threads"]
+__all__ = ["Crystal", "InputError", "Library", "Match", "Matcher", "Model", "NumericalError", "Parameter", "Scan",
+           "Simulator", "Solution", "StudyError", "annulus", "find_disks", "fit_lattice", "from_bunge",
+           "from_quaternion", "ipf_colours", "ipf_key", "load", "misorientation_deg", "new_study", "orientation",
+           "orientation_flags", "plot", "run", "set_threads", "strain", "study_keys", "study_kinds", "threads",
+           "to_bunge", "to_quaternion"]
 
 
 def run(study, output=None, resume=False, quiet=True, **settings):
@@ -36,19 +41,6 @@ def load(path):
     return read(os.fspath(path))
 
 
-def _yaml(value):
-    """A value as YAML writes it in one line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
-    if hasattr(value, "__len__") and not isinstance(value, str):
-        return "[" + ", ".join(_yaml(item) for item in value) + "]"
-    return str(value)
-
-
 def plot(result, *figures, position=None):
     """Figures of a result (what `load` gives, or its file) as `pendel plot` draws them: {name: matplotlib Figure}.
 
@@ -57,3 +49,8 @@ def plot(result, *figures, position=None):
     """
     from pendel_plot.figures import plot as drawn  # matplotlib is slow to import
     return dict(drawn(result, *figures, position=position))
+
+
+def _yaml(value):
+    """A value in one line of YAML, of which JSON is a part."""
+    return json.dumps(value, ensure_ascii=False, default=lambda v: v.tolist() if hasattr(v, "tolist") else os.fspath(v))

@@ -23,6 +23,22 @@ def crystal(name):
     return pendel.Crystal.from_cif(DATA / "cif" / f"{name}.cif")
 
 
+def spots(crystal, R, energy_keV=300.0, g_max=1.2, sigma=0.02, sg_max=0.05):
+    """Kinematical spots (n, 3) of an orientation, by this file's own arithmetic: q [1/Å] and intensity."""
+    wavelength = 12.398419843 / np.sqrt(energy_keV * (2 * 510.99895 + energy_keV))
+    hkl = crystal.reflections(g_max)[1:]
+    g = crystal.g(hkl) @ np.asarray(R).T
+    K = np.array([0, 0, 1 / wavelength])
+    s = np.sqrt(K[2] ** 2 - (g[:, :2] ** 2).sum(1)) - (K + g)[:, 2]
+    intensity = abs(crystal.structure_factors(hkl, energy_keV)[0]) ** 2 * np.exp(-(s**2) / (2 * sigma**2))
+    seen = (abs(s) < sg_max) & (intensity > 2e-3 * intensity[abs(s) < sg_max].max())
+    return np.column_stack([g[seen, :2], intensity[seen]])
+
+
+def random_rotations(random, n):
+    return pendel.from_quaternion(random.normal(size=(n, 4)))
+
+
 class Crystals(unittest.TestCase):
     def test_arrays_and_a_file_are_the_same(self):
         """Through arrays, PbTiO3 (no centre of symmetry) keeps its structure factors and their phases."""
@@ -230,6 +246,153 @@ class Measured(unittest.TestCase):
         self.assertIsNone(pendel.fit_lattice([[0, 0], [1, 0]]))
 
 
+class Orientations(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.options = dict(energy_keV=300, step_deg=3, g_max_invA=1.2)
+        cls.crystals = {"Au": crystal("Au"), "PTO": crystal("PbTiO3")}
+        cls.library = pendel.Library(cls.crystals, **cls.options)
+
+    def test_library(self):
+        """Templates are the spots that numpy makes of their orientations; a file keeps them to the last bit."""
+        self.assertEqual(self.library.phases, ["Au", "PTO"])
+        R = self.library.orientations("PTO")
+        self.assertGreater(len(R), 50)
+        np.testing.assert_allclose(R @ R.transpose(0, 2, 1), np.tile(np.eye(3), (len(R), 1, 1)), atol=1e-12)
+        one = self.library.pattern("PTO", 17)
+        np.testing.assert_array_equal(one["R_lab_crystal"], R[17])
+        g = self.library.crystal("PTO").g(one["hkl"]) @ R[17].T
+        np.testing.assert_allclose(one["q"], g[:, :2], atol=1e-12)
+        own = spots(self.crystals["PTO"], R[17], sg_max=0.06)
+        place = [np.linalg.norm(one["q"] - q, axis=1).argmin() for q in own[:, :2]]
+        np.testing.assert_allclose(one["q"][place], own[:, :2], atol=1e-9)
+        np.testing.assert_allclose(one["intensity"][0, place], own[:, 2], rtol=1e-6)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "library.h5"
+            self.library.save(path)
+            again = pendel.Library.load(path)
+            np.testing.assert_array_equal(again.orientations("PTO"), R)
+            np.testing.assert_array_equal(again.pattern(1, 17)["intensity"], one["intensity"])
+        self.assertEqual((again.energy_keV(0), again.g_max_invA("Au"), again.thickness_A()), (300, 1.2, []))
+
+    def test_dynamical_library(self):
+        library = pendel.Library(crystal("Si"), energy_keV=200, step_deg=15, g_max_invA=0.9,
+                                 dynamical={"thickness_A": [100, 300]})
+        self.assertEqual(library.thickness_A(), [100, 300])
+        patterns = [library.pattern(0, i) for i in range(len(library.orientations()))]
+        brightest = max(range(len(patterns)), key=lambda i: patterns[i]["intensity"].sum())
+        one = patterns[brightest]
+        self.assertEqual(one["intensity"].shape, (2, len(one["hkl"])))
+        # the same orientation, by the engine
+        simulator = pendel.Simulator([(crystal("Si"), 300.0)], 200, R_lab_crystal=library.orientations()[brightest],
+                                     kind="bloch", absorption="weickenmeier-kohl", g_max_invA=2, sg_max_invA=0.2)
+        beams = {tuple(h): i for i, h in enumerate(simulator.hkl)}
+        I = abs(simulator.exit_waves()[0, [beams[tuple(h)] for h in one["hkl"]]]) ** 2
+        np.testing.assert_allclose(one["intensity"][1], I, atol=1e-2)  # the tolerance of the library
+        self.assertGreater(I.max(), 0.05)
+
+    def test_orientations_are_found(self):
+        random = np.random.default_rng(11)
+        truth = random_rotations(random, 12)
+        names = ["Au", "PTO"] * 6
+        patterns = []
+        for name, R in zip(names, truth):
+            peaks = spots(self.crystals[name], R)
+            peaks[:, :2] += random.normal(0, 0.003, peaks[:, :2].shape)
+            patterns.append(np.vstack([peaks, [0.001, 0, 1e3]]))  # with the undiffracted beam
+        matcher = pendel.Matcher(self.library)
+        found = matcher.match_all(patterns + [np.zeros((0, 3)), random.uniform(-1, 1, (20, 3)) ** [1, 1, 2]])
+        self.assertEqual([matcher.phases[i] for i in found["phase_id"][:12]], names)
+        for i, name in enumerate(names):
+            # few peaks may fit several orientations equally well: then it is said
+            candidates = matcher.match(patterns[i]).candidates[:found["tied"][i]]
+            angles = [pendel.misorientation_deg(self.crystals[name], truth[i], c.R_lab_crystal) for c in candidates]
+            self.assertLess(min(angles), 1, name)
+            if "PTO" == name:  # 25 peaks and more leave no doubt
+                self.assertEqual(len(angles), 1)
+                self.assertLess(min(angles), 4 * found["error_deg"][i])
+        self.assertEqual(found["phase_id"][12:].tolist(), [-1, -1])
+        self.assertTrue(np.isnan(found["R_lab_crystal"][12:]).all() and np.isnan(found["score"][12:]).all())
+        self.assertEqual(found["flags"][12] & pendel.orientation_flags["few_peaks"], 8)
+        self.assertTrue(found["flags"][13] & (8 + 16))
+        np.testing.assert_allclose(found["phase_probability"][:12].sum(1), 1)
+        # one at a time it is the same
+        for i in 0, 1, 12:
+            one = matcher.match(patterns[i] if i < 12 else [])
+            self.assertEqual(one.indexed, i < 12)
+            np.testing.assert_array_equal(one.R_lab_crystal, found["R_lab_crystal"][i])
+            for name in "score", "reliability", "residual_invA", "error_deg", "quaternion", "euler_deg":
+                np.testing.assert_array_equal(getattr(one, name), found[name][i])
+            self.assertEqual(sum(pendel.orientation_flags[f] for f in one.flags), found["flags"][i])
+        self.assertEqual((one.phase, one.flags, one.candidates), (None, ["few_peaks"], []))
+        one = matcher.match(patterns[1])
+        self.assertEqual((one.phase, one.candidates[0].phase), ("PTO", "PTO"))
+        self.assertLess(one.candidates[1].score, one.score + 1e-12)
+        self.assertGreaterEqual(one.tied, 1)
+        self.assertAlmostEqual(sum(one.phase_probability.values()), 1)
+        self.assertAlmostEqual(one.error_deg, np.rad2deg(np.sqrt(np.trace(one.candidates[0].covariance))))
+
+    def test_overlapping(self):
+        random = np.random.default_rng(4)
+        matcher = pendel.Matcher(pendel.Library(self.crystals["Au"], **self.options), overlapping=2)
+        R = random_rotations(random, 2)
+        first, second = (spots(self.crystals["Au"], r) for r in R)
+        peaks = np.vstack([first * [1, 1, 0.7 / first[:, 2].sum()], second * [1, 1, 0.3 / second[:, 2].sum()]])
+        found = matcher.match(peaks).overlapping
+        self.assertEqual(len(found), 2)
+        for solution, r in zip(found, R):
+            either = [pendel.misorientation_deg(self.crystals["Au"], r, s.R_lab_crystal)
+                      for s in [solution] + solution.alternatives]
+            self.assertLess(min(either), 1)
+        self.assertGreater(found[0].share, found[1].share)
+        every = matcher.match_all([peaks])
+        np.testing.assert_array_equal(every["overlapping_R_lab_crystal"][0], [s.R_lab_crystal for s in found])
+        self.assertEqual(every["overlapping_phase_id"].tolist(), [[0, 0]])
+
+    def test_languages(self):
+        """Against a table of an independent program: Bunge's angles, matrix, quaternion and colours."""
+        lines = (DATA.parent / "tests/data/orientations/golden_m3m.csv").read_text().splitlines()
+        lines = [line for line in lines if not line.startswith("#")]
+        table = np.genfromtxt(lines, delimiter=",", names=True)
+        def columns(*names):
+            return np.stack([table[n] for n in names], axis=-1)
+        angles = np.rad2deg(columns(*table.dtype.names[:3]))
+        R = pendel.from_bunge(angles)
+        np.testing.assert_allclose(pendel.to_bunge(R), angles, atol=1e-6)
+        q = columns(*table.dtype.names[12:16])
+        np.testing.assert_allclose(pendel.to_quaternion(R), q, atol=1e-6)
+        np.testing.assert_allclose(pendel.from_quaternion(3 * q), R, atol=1e-6)
+        rgb = pendel.ipf_colours(self.crystals["Au"], R)
+        np.testing.assert_allclose(rgb, columns(*table.dtype.names[16:19]), atol=1e-4)
+        rgb = pendel.ipf_colours(self.crystals["Au"], R, direction=(1, 0, 0))
+        np.testing.assert_allclose(rgb, columns(*table.dtype.names[19:22]), atol=1e-4)
+        self.assertTrue(np.isnan(pendel.ipf_colours(self.crystals["Au"], R[0] * np.nan)).all())
+        turned = R @ np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])  # a rotation of m-3m, not of 4mm's x and y
+        np.testing.assert_allclose(pendel.misorientation_deg(self.crystals["Au"], R, turned), 0, atol=1e-6)
+        key = pendel.ipf_key(self.crystals["Au"], pixels=50)
+        self.assertEqual(max(key["image"].shape), 50)
+        self.assertEqual([c[0] for c in key["corners"]], ["[001]", "[101]", "[111]"])
+
+    def test_what_is_wrong_is_said(self):
+        with self.assertRaisesRegex(pendel.StudyError, "step_dg.*did you mean step_deg"):
+            pendel.Library(self.crystals, step_dg=3)
+        with self.assertRaisesRegex(pendel.StudyError, "thickness_A.*is empty"):
+            pendel.Library(self.crystals, dynamical={"thickness_A": []})
+        with self.assertRaisesRegex(pendel.StudyError, "candidates.*1 to 100"):
+            pendel.Matcher(self.library, candidates=0)
+        matcher = pendel.Matcher(self.library)
+        with self.assertRaisesRegex(pendel.StudyError, r"peaks: an array of shape \(n, 3\)"):
+            matcher.match(np.zeros((4, 2)))
+        with self.assertRaisesRegex(pendel.StudyError, "row 1 is not finite"):
+            matcher.match_all([[[0.3, 0.1, 1], [np.nan, 0, 1]]])
+        with self.assertRaisesRegex(pendel.StudyError, "phase there is no 'Pt'"):
+            self.library.orientations("Pt")
+        with self.assertRaisesRegex(pendel.InputError, "nothing.h5"):
+            pendel.Library.load("nothing.h5")
+        with self.assertRaisesRegex(pendel.StudyError, r"\(..., 3, 3\)"):
+            pendel.to_bunge(np.eye(4))
+
+
 class Studies(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
@@ -244,6 +407,8 @@ class Studies(unittest.TestCase):
         self.assertEqual(type(pendel.load(result)).__name__, "ImagesResult")
         with self.assertRaisesRegex(pendel.StudyError, "study.yaml|--set"):
             pendel.run(study, scan__file="nothing", images__nothing=3)
+        with self.assertRaisesRegex(pendel.InputError, "an 'odd': näme"):  # text stays text
+            pendel.run(study, output=self.folder / "out.h5", scan__file=self.folder / "an 'odd': näme")
 
     def test_interrupt(self):
         """Ctrl-C ends a run with KeyboardInterrupt; the process goes on."""
