@@ -101,7 +101,8 @@ std::string new_study(const std::string& kind) {
       [](const auto& study) {
         using Kind = std::decay_t<decltype(study)>;
         return std::string("# ") + Kind::summary +
-               "\n# Run it with: pendel run FILE.yaml. Keys after # have the value shown.\n" +
+               "\n# Run it with: pendel run FILE.yaml. Keys after # have the value shown.\n"
+               "# The files named here ship with Pendel; put yours in their place.\n" +
                yaml_template(describe(Kind::example(shared_directory() + "/data")),
                              describe(study));
       },

@@ -1,8 +1,10 @@
 """The command as a user meets it: results that other programs open, and wrong input of every kind."""
 import json
+import os
 import pathlib
 import re
 import resource
+import subprocess
 import tempfile
 import unittest
 
@@ -38,11 +40,13 @@ class Command(unittest.TestCase):
     # --- what is made
 
     def test_every_kind_of_new_study_is_valid_and_runs(self):
-        command.write_scan(self.folder, 1, 1)
-        for kind in "pattern", "stem", "fit":
+        kinds = json.loads(self.run_pendel("schema").stdout)["properties"]["study"]["enum"]
+        long = {"fit", "plan", "match", "calibrate"}  # seconds each: tests/docs runs them
+        for kind in kinds:
             text = self.run_pendel("new", kind).stdout
+            self.assertIn("# The files named here ship with Pendel; put yours in their place.", text)
             (self.folder / f"{kind}.yaml").write_text(text)
-            done = self.run_pendel("check" if kind == "fit" else "run", f"{kind}.yaml")
+            done = self.run_pendel("check" if kind in long else "run", f"{kind}.yaml")
             self.assertEqual(done.returncode, 0, done.stderr)
             uncommented = re.sub(r"(?m)^# (?=( *- | *)\w+:)", "  ", text)
             self.assertIn("  output:", uncommented)
@@ -228,6 +232,47 @@ pattern: {{g_max_invA: 1.21}}
         self.assertFalse((self.folder / "fit.h5").exists())
         (self.folder / "fit.txt").write_text("x")
         self.fails(3, "^fit.txt: is of no format that Pendel knows", "info", "fit.txt")
+
+    def complete(self, script, *words):
+        """What bash offers for the last word."""
+        line = " ".join(f"'{word}'" for word in words)
+        done = subprocess.run(["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; "
+                               '_pendel; printf "%s\\n" "${COMPREPLY[@]}"'], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return set(done.stdout.split())
+
+    def test_help_completion_and_manual_agree(self):
+        script = self.folder / "completion"
+        script.write_text(self.run_pendel("completion").stdout)
+        manual = self.run_pendel("man").stdout.replace("\\-", "-")
+        commands = set(re.findall(r"(?m)^  ([a-z]+) ", self.run_pendel("--help").stdout.split("Subcommands:")[1]))
+        self.assertEqual(len(commands), 10)
+        self.assertEqual({word for word in self.complete(script, "pendel", "") if word[0] != "-"}, commands)
+        for command_name in commands:
+            with self.subTest(command_name):
+                text = self.run_pendel(command_name, "--help").stdout
+                self.assertIn(f"Example:\n  pendel {command_name}", text.replace("source <(", ""))
+                options = set(re.findall(r"(?m)(?<=[ ,])--?[a-z][a-z-]*", "\n".join(
+                    line[:28] for line in text.splitlines() if line.startswith("  -"))))
+                self.assertIn("--help", options)
+                self.assertEqual(self.complete(script, "pendel", command_name, "-"), options)
+                section = re.search(rf"(?s)\n\.SS {command_name}\n(.*?)(?=\n\.S[SH])", manual).group(1)
+                documented = set(re.findall(r"--?[a-z][a-z-]*", " ".join(
+                    re.findall(r"\.TP\n\\fB(-.*?)\\fR", section))))
+                self.assertEqual(documented, options)
+        kinds = self.complete(script, "pendel", "new", "")
+        self.assertEqual(len(kinds), 12)
+        self.assertEqual(self.complete(script, "pendel", "plot", "x.h5", "--format", "p"), {"png", "pdf"})
+        self.assertEqual(self.complete(script, "pendel", "run", "--set", ""), set())  # then names of files
+
+    def test_plot_hands_on_what_its_python_knows(self):
+        """The options of `pendel plot` are stated by the command and by pendel_plot."""
+        done = subprocess.run([os.environ.get("PENDEL_PYTHON", "python3"), "-m", "pendel_plot", "--help"],
+                              cwd=command.SOURCE / "python", capture_output=True, text=True)
+        def options(text):
+            return set(re.findall(r"--[a-z]+", "\n".join(re.findall(r"(?m)^ +-.*", text))))
+        self.assertEqual(options(done.stdout), options(self.run_pendel("plot", "--help").stdout))
+        self.fails(3, "none.h5", "plot", "none.h5", "-o", "figures")
 
     # --- what is wrong
 
