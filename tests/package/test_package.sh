@@ -11,6 +11,8 @@ cmake -S "$source/tests/package" -B "$place/example" -DCMAKE_BUILD_TYPE=Release 
 cmake --build "$place/example" >"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
 "$place/example/pendel_example" "$source/data/cif/Au.cif" | tee "$place/printed"
 [ "$(sed -n 2p "$place/printed")" = 4 ]
+"$place/example/pendel_first" "$source/data/cif/SrTiO3.cif" | grep -q '^0 0 0  0\.'
+ls "$place/installed/share/bash-completion/completions/pendel" "$place/installed/share/man/man1/pendel.1"
 # the installed command finds what ships with it
 cd "$place"
 "$place/installed/bin/pendel" new pattern >study.yaml
