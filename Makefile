@@ -2,7 +2,7 @@
 # Everything is built by CMake: see CMakePresets.json.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build configure demo test python docs sanitize bench format clean packages help
+.PHONY: build configure demo test python docs notebooks sanitize bench format clean packages help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -38,7 +38,7 @@ python: ## build the Python package into build/release/python and test it
 	@scripts/install_packages.sh python
 	@cmake --preset release -DPENDEL_PYTHON=$(PENDEL_PYTHON) -DPENDEL_PYTHON_PACKAGE=ON
 	@cmake --build build/release --parallel $(JOBS) --target python_package
-	@ctest --test-dir build/release --output-on-failure --no-tests=error -R python.package
+	@ctest --test-dir build/release --output-on-failure --no-tests=error -R "python.package|notebooks"
 	@echo "The package is in build/release/python: export PYTHONPATH=$(CURDIR)/build/release/python"
 
 docs: ## build the manual into build/docs/site; warnings are errors
@@ -52,6 +52,9 @@ docs: ## build the manual into build/docs/site; warnings are errors
 	  -d build/docs/doctrees . build/docs/site
 	@echo '<meta http-equiv="refresh" content="0; url=docs/contents.html">' > build/docs/site/index.html
 	@echo "The manual begins at build/docs/site/index.html"
+
+notebooks: ## write the notebooks of docs/notebooks as .ipynb beside their sources
+	@$(PENDEL_PYTHON) scripts/notebook.py convert docs/notebooks/*.py
 
 sanitize: packages ## run the fast tests under the address and undefined-behaviour sanitizers
 	@cmake --preset sanitize -DPENDEL_PYTHON=$(PENDEL_PYTHON)
