@@ -5,6 +5,7 @@ import pathlib
 import re
 import resource
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -267,7 +268,7 @@ pattern: {{g_max_invA: 1.21}}
 
     def test_plot_hands_on_what_its_python_knows(self):
         """The options of `pendel plot` are stated by the command and by pendel_plot."""
-        done = subprocess.run([os.environ.get("PENDEL_PYTHON", "python3"), "-m", "pendel_plot", "--help"],
+        done = subprocess.run([os.environ.get("PENDEL_PYTHON", sys.executable), "-m", "pendel_plot", "--help"],
                               cwd=command.SOURCE / "python", capture_output=True, text=True)
         def options(text):
             return set(re.findall(r"--[a-z]+", "\n".join(re.findall(r"(?m)^ +-.*", text))))
