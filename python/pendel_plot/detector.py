@@ -20,7 +20,7 @@ def patterns_figure(panels, axes, unit):
     lines, across = (2, len(panels)) if len(panels) > 1 else (1, 2)
     width = min(PAGE / across, 3)
     figure, grid = plt.subplots(lines, across, squeeze=False, sharex=True, sharey=True,
-                                layout="constrained", figsize=(width * across, (width - 0.6) * len(rows) / len(columns) * lines + 0.6))
+                                layout="constrained", figsize=(width * across, (width - 0.6) * len(rows) / len(columns) * lines + 0.75))
     for k, (title, values) in enumerate(panels):
         high = greatest(values) or 1.0
         cmap, logarithmic = compressed(values)
@@ -33,8 +33,7 @@ def patterns_figure(panels, axes, unit):
             if norm is not logarithmic:
                 bar.formatter.set_powerlimits((-2, 4))
         pair[0].set_title(title)
-        if k == len(panels) - 1:
-            bar.set_label(with_unit("intensity of a pixel", unit or "incident beam = 1"))
+    figure.suptitle(with_unit("intensity of a pixel", unit or "incident beam = 1"), fontsize="medium")
     figure.supxlabel(f"angle along x ({angle})", fontsize="medium")
     figure.supylabel(f"angle along y ({angle}), down", fontsize="medium")
     return figure

@@ -1,5 +1,6 @@
 """Maps of a fit: every parameter beside its truth, difference and error; polarization arrows."""
 import re
+import textwrap
 
 import numpy as np
 from matplotlib.colors import Normalize
@@ -46,7 +47,7 @@ def heading(result):
         if p.value.values.shape != result.shape and p.value.values.size == 1:
             error = "" if p.error is None else f" ± {p.error.values.item():.2g}"
             text += f"; {p.name} = {p.value.values.item():.5g}{error} {p.value.unit}".rstrip()
-    return text
+    return textwrap.fill(text, 110)  # the width of a page
 
 
 def parameter_rows(result):

@@ -138,7 +138,7 @@ def bias_figure(plan):
     sigma = np.array([np.nanmedian(plan.errors[n].values[..., -1, -1]) for n in names])
     ratio = rms / sigma
     figure, axes = plt.subplots(layout="constrained",
-                                figsize=(min(1.8 + 1.1 * len(names), PAGE), 0.9 + 0.35 * len(effects)))
+                                figsize=(min(1.8 + 1.1 * len(names), PAGE), max(0.9 + 0.35 * len(effects), 2)))
     norm = LogNorm(0.1, max(10.0, np.nanmax(ratio)))
     image = axes.imshow(np.maximum(ratio, 0.1), cmap=ERROR, norm=norm, aspect="auto")
     for i in range(len(effects)):

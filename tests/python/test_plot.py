@@ -352,7 +352,7 @@ class Plot(unittest.TestCase):
         self.assertEqual(with_priors.get_clim(), without.get_clim())
         self.assertNotIn("polarization.PTO.y: without priors", panels)
         self.assertIn("combinations determined", panels)
-        self.assertIn("priors changed the basin of 2 (○)", figure._suptitle.get_text())
+        self.assertIn("priors changed the basin of 2 (○)", figure._suptitle.get_text().replace("\n", " "))
         circles = [line for line in panels["polarization.PTO.x: fit"].lines
                    if line.get_marker() == "o"]
         self.assertEqual(list(zip(*circles[0].get_data())), [(2, 1), (7, 5)])
@@ -391,7 +391,7 @@ class Plot(unittest.TestCase):
         self.assertEqual(fit.get_clim(), truth.get_clim())
         self.assertAlmostEqual(sum(fit.get_clim()), 0)  # centred: both signs occur
         self.assertTrue(np.ma.getmaskarray(fit.get_array())[2, 3])
-        self.assertIn("thickness_A.2 = 187.4 ± 0.31 Å", figure._suptitle.get_text())
+        self.assertIn("thickness_A.2 = 187.4 ± 0.31 Å", figure._suptitle.get_text().replace("\n", " "))
 
     def test_scan_step_becomes_a_scale_bar(self):
         write_fit(self.file)
