@@ -1,15 +1,23 @@
 # The documentation site: `make docs`. Sources are the Markdown files as they are, from the root of the repository.
+import base64
+import contextlib
 import html
+import io
+import os
 import pathlib
 import re
 
+import matplotlib
 from docutils import nodes
+from matplotlib import pyplot as plt
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+matplotlib.use("svg")
 
 project = "Pendel"
 copyright = "the Pendel developers, GPL-3.0-or-later"
@@ -62,15 +70,36 @@ def drawn(self, node):
     raise nodes.SkipNode
 
 
+def shown(cell, names):
+    """A cell of a notebook, run: what it prints and draws, as Markdown."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(cell, "cell", "exec"), names)
+    text = f"```text\n{printed.getvalue().rstrip()}\n```\n\n" if printed.getvalue().strip() else ""
+    for number in plt.get_fignums():
+        picture = io.BytesIO()
+        plt.figure(number).savefig(picture, format="svg")
+        text += f'<img alt="" src="data:image/svg+xml;base64,{base64.b64encode(picture.getvalue()).decode()}">\n\n'
+    plt.close("all")
+    return text
+
+
 def notebook(app, name, source):
-    """Scripts in percent format: cells marked [markdown] lose their comment signs, others become code."""
+    """Scripts in percent format: cells marked [markdown] lose their comment signs, others are shown and run."""
     if not name.startswith("docs/notebooks/"):
         return
-    pieces = []
-    for text, cell in re.findall(r"(?ms)^# %%[ \t]*(\[markdown\])?[^\n]*\n(.*?)(?=^# %%|\Z)", source[0]):
-        cell = cell.strip()
-        if cell:
-            pieces.append(re.sub(r"(?m)^# ?", "", cell) if text else f"```python\n{cell}\n```")
+    pieces, names = [], {"__name__": "__main__"}
+    here = os.getcwd()
+    os.chdir(ROOT / "docs" / "notebooks")
+    try:
+        for text, cell in re.findall(r"(?ms)^# %%[ \t]*(\[markdown\])?[^\n]*\n(.*?)(?=^# %%|\Z)", source[0]):
+            cell = cell.strip()
+            if text:
+                pieces.append(re.sub(r"(?m)^# ?", "", cell))
+            elif cell:
+                pieces.append(f"```python\n{cell}\n```\n\n{shown(cell, names)}")
+    finally:
+        os.chdir(here)
     source[0] = "\n\n".join(pieces) + "\n"
 
 
