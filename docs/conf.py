@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import re
+import sys
 
 import matplotlib
 from docutils import nodes
@@ -16,6 +17,8 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+from notebook import cells_of  # noqa: E402
 
 matplotlib.use("svg")
 
@@ -32,7 +35,6 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 autodoc_member_order = "bysource"
-nitpicky = False
 highlight_language = "none"
 
 html_theme = "sphinx_rtd_theme"
@@ -85,16 +87,16 @@ def shown(cell, names):
 
 
 def notebook(app, name, source):
-    """Scripts in percent format: cells marked [markdown] lose their comment signs, others are shown and run."""
+    """Cells of text lose their comment signs, those of code are shown and run."""
     if not name.startswith("docs/notebooks/"):
         return
     pieces, names = [], {"__name__": "__main__"}
     here = os.getcwd()
     os.chdir(ROOT / "docs" / "notebooks")
     try:
-        for text, cell in re.findall(r"(?ms)^# %%[ \t]*(\[markdown\])?[^\n]*\n(.*?)(?=^# %%|\Z)", source[0]):
-            cell = cell.strip()
-            if text:
+        for is_text, _, lines in cells_of(source[0]):
+            cell = "\n".join(lines)
+            if is_text:
                 pieces.append(re.sub(r"(?m)^# ?", "", cell))
             elif cell:
                 pieces.append(f"```python\n{cell}\n```\n\n{shown(cell, names)}")
