@@ -2,7 +2,7 @@
 # Everything is built by CMake: see CMakePresets.json.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build configure demo test python docs notebooks sanitize bench format clean packages help
+.PHONY: build configure demo test python docs notebooks sanitize bench validate format clean packages help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -63,6 +63,10 @@ sanitize: packages ## run the fast tests under the address and undefined-behavio
 
 bench: build ## build and run the benchmarks; prints one table
 	@bench/run
+
+validate: build ## check every figure against its reference and write docs/validation.md (30 minutes)
+	@bench/run --build
+	@PYTHONDONTWRITEBYTECODE=1 $(PENDEL_PYTHON) tests/validation/run build/release
 
 format: ## clang-format on every source
 	@command -v clang-format >/dev/null || { echo "clang-format is missing: apt-get install clang-format" >&2; exit 1; }

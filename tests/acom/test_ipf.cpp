@@ -8,8 +8,10 @@
 #include "../crystal/reference.hpp"
 #include "core/electron.hpp"
 #include "crystal/rotation.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -31,7 +33,8 @@ BOOST_AUTO_TEST_CASE(colours_that_orix_publishes) {
                                              {{.2, .1, .97}, {1, .366801918, .397165286}},
                                              {{.6, .2, .77}, {.453458024, 1, .799399351}}};
   for (const auto& [direction, colour] : published)
-    BOOST_TEST((key.colour(direction) - colour).cwiseAbs().maxCoeff() < 1e-8);
+    record("Orientations", "colours of inverse pole figures", "orix [Johnstone2020], published",
+           (key.colour(direction) - colour).cwiseAbs().maxCoeff(), at_most(1e-8));
 }
 
 BOOST_AUTO_TEST_CASE(golden_colours) {
@@ -43,8 +46,10 @@ BOOST_AUTO_TEST_CASE(golden_colours) {
     const Mat3 R = from_bunge_angles({at(0), at(1), at(2)});
     const Vec3 z = key.colour(crystal_direction(R, Vec3::UnitZ()));
     const Vec3 x = key.colour(crystal_direction(R, Vec3::UnitX()));
-    BOOST_TEST((z - Vec3(at(16), at(17), at(18))).cwiseAbs().maxCoeff() < 1e-6);
-    BOOST_TEST((x - Vec3(at(19), at(20), at(21))).cwiseAbs().maxCoeff() < 1e-6);
+    for (const double error : {(z - Vec3(at(16), at(17), at(18))).cwiseAbs().maxCoeff(),
+                               (x - Vec3(at(19), at(20), at(21))).cwiseAbs().maxCoeff()})
+      record("Orientations", "colours of inverse pole figures [NolzeHielscher2016]",
+             "numpy program (tests/data/orientations)", error, at_most(1e-6));
   }
 }
 

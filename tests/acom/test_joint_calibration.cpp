@@ -8,8 +8,10 @@
 #include <random>
 
 #include "cif/read.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -77,7 +79,8 @@ BOOST_AUTO_TEST_CASE(scale_ellipse_and_origin_are_found_within_their_errors) {
   const double differences[] = {off(0, 0), off(1, 1), off(0, 1), found.origin.x() - origin.x(),
                                 found.origin.y() - origin.y()};
   for (int k = 0; k < 5; ++k) {
-    BOOST_TEST(std::abs(differences[k]) < 4 * found.error[k]);
+    record("Orientations", "calibration from crystals: errors over their error bars", "truth",
+           std::abs(differences[k]) / found.error[k], at_most(4));
     BOOST_TEST(found.error[k] < 1e-3);
     BOOST_TEST(found.error[k] > 1e-5);
   }

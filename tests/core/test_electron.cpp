@@ -2,8 +2,10 @@
 #include <cmath>
 
 #include "core/electron.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -20,6 +22,8 @@ const Row rows[] = {
     {300, 0.019687489006848795, 0.0006526161421721631},
 };
 
+const char* constants = "constants of [CODATA2018], 60 to 300 keV";
+
 double relative(double value, double expected) { return std::abs(value / expected - 1); }
 
 }  // namespace
@@ -28,8 +32,10 @@ BOOST_AUTO_TEST_CASE(wavelength_and_interaction_parameter) {
   for (const Row& row : rows) {
     // The reference starts from the mass in kg, Pendel from m0 c² in keV: CODATA rounds them
     // separately, which shows at 8e-12 in the mass.
-    BOOST_TEST(relative(electron::wavelength(row.energy_keV), row.wavelength) < 1e-11);
-    BOOST_TEST(relative(electron::sigma(row.energy_keV), row.sigma) < 1e-11);
+    record("Potentials", "wavelength, relative error", constants,
+           relative(electron::wavelength(row.energy_keV), row.wavelength), at_most(1e-11));
+    record("Potentials", "interaction parameter, relative error", constants,
+           relative(electron::sigma(row.energy_keV), row.sigma), at_most(1e-11));
   }
 }
 

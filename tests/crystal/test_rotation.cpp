@@ -9,8 +9,10 @@
 #include "crystal/orientation.hpp"
 #include "crystal/point_group.hpp"
 #include "reference.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -37,10 +39,11 @@ BOOST_AUTO_TEST_CASE(golden_orientations) {
     const Eigen::Vector4d q(v[12], v[13], v[14], v[15]);
     const Mat3 R = from_bunge_matrix(g);
     BOOST_TEST((bunge_matrix(R) - g).norm() < 1e-15);
-    BOOST_TEST((from_bunge_angles(bunge) - R).norm() < 1e-10);
-    BOOST_TEST((from_quaternion(q) - R).norm() < 1e-10);
-    BOOST_TEST((bunge_angles(R) - bunge).norm() < 1e-10);
-    BOOST_TEST((quaternion(R) - q).norm() < 1e-10);
+    for (const double error :
+         {(from_bunge_angles(bunge) - R).norm(), (from_quaternion(q) - R).norm(),
+          (bunge_angles(R) - bunge).norm(), (quaternion(R) - q).norm()})
+      record("Orientations", "Bunge angles, matrices, quaternions of 30 orientations",
+             "numpy program (tests/data/orientations)", error, at_most(1e-10));
   }
 }
 

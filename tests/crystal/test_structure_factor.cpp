@@ -8,8 +8,10 @@
 #include "core/electron.hpp"
 #include "core/error.hpp"
 #include "reference.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 using electron::pi;
 using reference::PbTiO3;
 using reference::SrTiO3;
@@ -59,6 +61,8 @@ Ug of_atom_program(const Crystal& crystal, const Hkl& hkl, double E) {
   return sum;
 }
 
+const char* py4dstem = "py4DSTEM [Savitzky2021], Weickenmeier-Kohl";
+
 /// Its U_g = Σ (Re + i Im) exp(+2πi g·r)/Ω is conj(U_g) + i conj(U'_g) here.
 void check_against_py4dstem(const Crystal& crystal, double E, const Hkl& hkl, complex elastic,
                             complex both) {
@@ -69,18 +73,25 @@ void check_against_py4dstem(const Crystal& crystal, double E, const Hkl& hkl, co
   const double elastic_0 = std::abs(U[1].elastic), absorptive_0 = std::abs(U[1].absorptive);
   // With its approximations: the digits of the file.
   const Ug program = of_atom_program(crystal, hkl, E);
-  BOOST_TEST(std::abs(program.elastic - elastic) < 1e-11 * elastic_0, where);
-  BOOST_TEST(std::abs(program.absorptive - absorptive) < 1e-10 * absorptive_0, where);
+  BOOST_TEST_CONTEXT(where) {
+    record("Potentials", "U_g, with its approximations, of U_0", py4dstem,
+           std::abs(program.elastic - elastic) / elastic_0, at_most(1e-11));
+    record("Potentials", "U'_g, with its approximations, of U'_0", py4dstem,
+           std::abs(program.absorptive - absorptive) / absorptive_0, at_most(1e-10));
+  }
   // Without, and converted: γ² is common to U', the wavelength is 1e-7 shorter there; the rest is
   // the approximate exponential integrals.
   namespace constants = reference::atom_program;
   const double gamma = constants::gamma(E) / electron::gamma(E);
-  BOOST_TEST(
-      std::abs(constants::scale * gamma * std::conj(U[0].elastic) - elastic) < 1e-11 * elastic_0,
-      where);
-  BOOST_TEST(std::abs(constants::scale * gamma * gamma * std::conj(U[0].absorptive) - absorptive) <
-                 2e-5 * absorptive_0,
-             where);
+  BOOST_TEST_CONTEXT(where) {
+    record("Potentials", "U_g, of U_0", py4dstem,
+           std::abs(constants::scale * gamma * std::conj(U[0].elastic) - elastic) / elastic_0,
+           at_most(1e-11));
+    record("Potentials", "U'_g with exact integrals, of U'_0", py4dstem,
+           std::abs(constants::scale * gamma * gamma * std::conj(U[0].absorptive) - absorptive) /
+               absorptive_0,
+           at_most(2e-5));
+  }
 }
 
 double distance(const Ug& a, const Ug& b) {
@@ -105,7 +116,8 @@ BOOST_AUTO_TEST_CASE(structure_factors_of_py4dstem) {
     const Crystal crystal = without_motion(named(row[0]));
     const Ug U_g = structure_factors(crystal, {hkl_of(row, 1)}, 300, {})[0];
     const complex F = std::conj(U_g.elastic) * pi / electron::gamma(300);
-    BOOST_TEST(std::abs(F - number(row, 4)) < 1e-12, row[0] << " " << F);
+    record("Potentials", "structure factors, static, 1/Å²", "py4DSTEM [Savitzky2021], Lobato",
+           std::abs(F - number(row, 4)), at_most(1e-12));
     BOOST_TEST(std::abs(U_g.absorptive) == 0);
   }
 }
@@ -124,7 +136,9 @@ BOOST_AUTO_TEST_CASE(potential_of_a_multislice_program) {
         const complex V =
             volt * structure_factors(moving, {hkl_of(row, 1)}, 300, options)[0].elastic;
         const complex expected = number(row, column);
-        BOOST_TEST(std::abs(V - expected) < 1e-7 * std::abs(expected) + 1e-8, row[0] << " " << V);
+        record("Potentials", "V_g static and smeared, relative to |V_g| + 0.1 V",
+               "numpy program (tests/data/crystal)",
+               std::abs(V - expected) / (std::abs(expected) + 0.1), at_most(1e-7));
         column += 2;
       }
   }
@@ -148,7 +162,7 @@ BOOST_AUTO_TEST_CASE(every_reflection_of_py4dstem) {
   for (const auto& [name, crystal, E] : sets) {
     const std::string path = folder + "Ug_" + name + ".csv";
     if (!std::ifstream(path)) {
-      BOOST_TEST_MESSAGE("    skipped, missing " << path);
+      not_at_hand("Potentials", "U_g and U'_g of every reflection to 1.5 1/Å, " + name, py4dstem);
       continue;
     }
     for (const auto& row : reference::rows(path))
@@ -229,7 +243,8 @@ BOOST_AUTO_TEST_CASE(derivatives_are_those_of_the_values) {
       }
       BOOST_TEST(largest > 1e-3);  // never 0 against 0
       BOOST_TEST((largest_absorptive > 1e-5) == (options.absorption != Absorption::none));
-      BOOST_TEST(error < 1e-9 * largest);
+      record("Derivatives", "U_g and U'_g along seven directions of a crystal, of the largest",
+             "five-point differences", error / largest, at_most(1e-9));
     }
 }
 

@@ -10,8 +10,10 @@
 #include "scan/disks.hpp"
 #include "scan/lattice_prior.hpp"
 #include "scan/probe_template.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -135,10 +137,18 @@ Found found(const Reference& reference) {
   return result;
 }
 
-bool absent() {
+const char* source = "simulated patterns with their truth";
+
+bool absent(const std::string& what) {
   if (std::filesystem::exists(folder)) return false;
-  BOOST_TEST_MESSAGE("skipped: no reference patterns in " + folder);
+  not_at_hand("Disks", what, source);
   return true;
+}
+
+/// Recall and precision of every disk of 10 counts.
+void found_of(const std::string& what, const Score& s, double least) {
+  record("Disks", what + ": recall", source, s.recall(), at_least(least));
+  record("Disks", what + ": precision", source, s.precision(), at_least(least));
 }
 
 void say(const std::string& what, const Score& s) {
@@ -149,7 +159,7 @@ void say(const std::string& what, const Score& s) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(uniform_disks) {
-  if (absent()) return;
+  if (absent("uniform disks")) return;
   const Reference patterns = reference("128_flat", 7.3);
   const Found disks = found(patterns);
   // Cramér-Rao limits of these disks (100 counts or more, known background), computed once with
@@ -162,45 +172,51 @@ BOOST_AUTO_TEST_CASE(uniform_disks) {
     say(std::to_string(int(dose)) + " electrons, 100 counts or more", strong);
     squares += strong.squares;
     limit_squares += limit * limit * strong.matched;
+    plot("disks", "Cramér-Rao limit of a disk alone", dose, limit);
+    plot("disks", "each alone", dose, strong.rms());
+    plot("disks", "on their lattice", dose, score(patterns, disks.on_lattice, dose, 100).rms());
   }
   const double ratio = std::sqrt(squares / limit_squares);
   BOOST_TEST_MESSAGE("rms error over the Cramér-Rao limit: " << ratio);
-  BOOST_TEST(ratio < 1.10);
+  record("Disks", "uniform, 100 counts or more: rms error over the Cramér-Rao limit", source, ratio,
+         at_most(1.1));
   const Score faint = score(patterns, disks.alone, 1e3, 10),
               more = score(patterns, disks.alone, 1e4, 10);
   say("1e3 electrons", faint);
   say("1e4 electrons", more);
-  BOOST_TEST(std::min(faint.recall(), faint.precision()) >= 0.95);
-  BOOST_TEST(std::min(more.recall(), more.precision()) >= 0.98);
+  found_of("uniform, 1e3 electrons", faint, 0.95);
+  found_of("uniform, 1e4 electrons", more, 0.98);
   const Score all = score(patterns, disks.alone, 0, 10);
-  BOOST_TEST(all.spread() > 0.9);
-  BOOST_TEST(all.spread() < 1.2);
+  record("Disks", "uniform: spread of normalised residuals", "1", all.spread(), between(0.9, 1.2));
   const Score joined = score(patterns, disks.on_lattice, 0, 100);
   say("100 counts or more, on their lattice", joined);
   BOOST_TEST_MESSAGE("over the limit of a disk alone: " << std::sqrt(joined.squares / limit_squares)
                                                         << "; spread each alone: " << all.spread());
-  BOOST_TEST(joined.squares < 0.36 * limit_squares);
-  BOOST_TEST(joined.spread() > 0.9);
-  BOOST_TEST(joined.spread() < 1.2);
+  record("Disks", "uniform, on their lattice: rms error over the limit of a disk alone", source,
+         std::sqrt(joined.squares / limit_squares), at_most(0.6));
+  record("Disks", "uniform, on their lattice: spread of normalised residuals", "1", joined.spread(),
+         between(0.9, 1.2));
 }
 
 BOOST_AUTO_TEST_CASE(disks_with_fringes) {
-  if (absent()) return;
+  if (absent("disks with fringes")) return;
   const Reference patterns = reference("256_struct", 13.2);
   const Found disks = found(patterns);
   const Score alone = score(patterns, disks.alone, 1e5, 100);
   say("1e5 electrons, 100 counts or more, each alone", alone);
-  BOOST_TEST(alone.rms() < 0.35);
+  record("Disks", "with fringes, each alone, 1e5 electrons, 100 counts or more: rms error, pixels",
+         source, alone.rms(), at_most(0.35));
   say("1e5 electrons, each alone", score(patterns, disks.alone, 1e5, 10));
   const Score bright = score(patterns, disks.on_lattice, 1e5, 10);
   say("1e5 electrons, on their lattice", bright);
-  BOOST_TEST(bright.rms() < 0.35);
+  record("Disks", "with fringes, on their lattice, 1e5 electrons: rms error, pixels", source,
+         bright.rms(), at_most(0.35));
   const Score faint = score(patterns, disks.on_lattice, 1e3, 10),
               more = score(patterns, disks.on_lattice, 1e4, 10);
   say("1e3 electrons, on their lattice", faint);
   say("1e4 electrons, on their lattice", more);
-  BOOST_TEST(std::min(faint.recall(), faint.precision()) >= 0.95);
-  BOOST_TEST(std::min(more.recall(), more.precision()) >= 0.98);
+  found_of("with fringes, 1e3 electrons", faint, 0.95);
+  found_of("with fringes, 1e4 electrons", more, 0.98);
   for (const double dose : {1e3, 3e3, 1e4, 3e4, 1e5}) {
     const Score s = score(patterns, disks.on_lattice, dose, 100);
     say(std::to_string(int(dose)) + " electrons, 100 counts or more, on their lattice", s);
@@ -208,6 +224,6 @@ BOOST_AUTO_TEST_CASE(disks_with_fringes) {
   const Score all = score(patterns, disks.on_lattice, 0, 10);
   BOOST_TEST_MESSAGE("spread, on their lattice: " << all.spread() << ", each alone: "
                                                   << score(patterns, disks.alone, 0, 10).spread());
-  BOOST_TEST(all.spread() > 0.9);
-  BOOST_TEST(all.spread() < 1.2);
+  record("Disks", "with fringes, on their lattice: spread of normalised residuals", "1",
+         all.spread(), between(0.9, 1.2));
 }

@@ -7,8 +7,10 @@
 
 #include "core/error.hpp"
 #include "scan/flow_lines.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -110,8 +112,8 @@ BOOST_AUTO_TEST_CASE(arcs_have_their_angle_and_error) {
   const double mean = sum / found, spread = std::sqrt(squares / found - mean * mean);
   BOOST_TEST_MESSAGE("pull of the angle: mean " << mean << ", spread " << spread);
   BOOST_TEST(std::abs(mean) < 4 / std::sqrt(found));
-  BOOST_TEST(spread > 0.9);
-  BOOST_TEST(spread < 1.2);
+  record("Calibration and strain", "angle of arcs: spread of normalised residuals", "1", spread,
+         between(0.9, 1.2));
   BOOST_TEST(width / found == 9, boost::test_tools::tolerance(0.05));
   // sum of the arc's pixels within the ring, both halves
   double expected = 0;

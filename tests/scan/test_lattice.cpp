@@ -14,8 +14,10 @@
 #include "core/electron.hpp"
 #include "scan/lattice.hpp"
 #include "scan/strain.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 using Eigen::Matrix2d;
 
 namespace {
@@ -71,10 +73,11 @@ BOOST_AUTO_TEST_CASE(known_deformations) {
       BOOST_REQUIRE(fit);
       BOOST_TEST((fit->origin - Vec2(0.01, -0.02)).norm() < 1e-12);
       const Strain found = strain_of(fit->basis, oblique).strain;
-      BOOST_TEST(std::abs(found.xx - c.strain(0, 0)) < 1e-12);
-      BOOST_TEST(std::abs(found.yy - c.strain(1, 1)) < 1e-12);
-      BOOST_TEST(std::abs(found.xy - c.strain(0, 1)) < 1e-12);
-      BOOST_TEST(std::abs(found.rotation - c.degrees * electron::pi / 180) < 1e-12);
+      for (const double error :
+           {found.xx - c.strain(0, 0), found.yy - c.strain(1, 1), found.xy - c.strain(0, 1),
+            found.rotation - c.degrees * electron::pi / 180})
+        record("Calibration and strain", "strain to 30 %, rotation to 25°, of exact peaks",
+               "closed form", std::abs(error), at_most(1e-12));
     }
   }
 }
@@ -130,10 +133,10 @@ BOOST_AUTO_TEST_CASE(linearised_as_the_peer_from_orientations) {
     const Matrix2d square = 0.2 * Matrix2d::Identity();
     const Matrix2d F = rotation(c.degrees) * (Matrix2d::Identity() + c.strain);
     const Strain found = strain_of(deformed(square, F), square, true).strain;
-    BOOST_TEST(std::abs(found.xx - c.xx) < 2.5e-4);
-    BOOST_TEST(std::abs(found.yy - c.yy) < 2.5e-4);
-    BOOST_TEST(std::abs(found.xy - c.xy) < 2.5e-4);
-    BOOST_TEST(std::abs(found.rotation + c.theta_deg * electron::pi / 180) < 2.5e-4);
+    for (const double error : {found.xx - c.xx, found.yy - c.yy, found.xy - c.xy,
+                               found.rotation + c.theta_deg * electron::pi / 180})
+      record("Calibration and strain", "linearised strain (its grid leaves 2e-4)",
+             "py4DSTEM [Savitzky2021]", std::abs(error), at_most(2.5e-4));
   }
 }
 
@@ -242,10 +245,10 @@ BOOST_AUTO_TEST_CASE(noise) {
                          << (known ? "known" : "not known") << ", component " << i << ": rms "
                          << ratio << " of the Cramér-Rao limit, spread of normalised residuals "
                          << std::sqrt(normalised[i]));
-      BOOST_TEST(ratio < 1.2);
-      BOOST_TEST(ratio > 0.95);
-      BOOST_TEST(std::sqrt(normalised[i]) > 0.9);
-      BOOST_TEST(std::sqrt(normalised[i]) < 1.1);
+      record("Calibration and strain", "strain of noisy peaks: rms error over the limit",
+             "Cramér-Rao limit", ratio, between(0.95, 1.2));
+      record("Calibration and strain", "strain of noisy peaks: spread of normalised residuals", "1",
+             std::sqrt(normalised[i]), between(0.9, 1.1));
       BOOST_TEST(std::abs(mean[i]) < 0.15 * std::sqrt(limit(i, i)));
     }
   }

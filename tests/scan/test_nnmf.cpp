@@ -10,8 +10,10 @@
 #include "core/parallel.hpp"
 #include "scan/consensus.hpp"
 #include "scan/nnmf.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 using Eigen::MatrixXd;
 
 namespace {
@@ -103,8 +105,10 @@ BOOST_AUTO_TEST_CASE(planted_parts_are_found) {
     // 60 counts at a position: a weight's own noise is about 1/√60 of it
     const Planted noisy = planted(60);
     const NnmfRuns found = nnmf_restarts(noisy.X, options(3, 3, objective));
-    BOOST_TEST(recovered(noisy, found.best, false) > 0.985);
-    BOOST_TEST(recovered(noisy, found.best, true) > 0.97);
+    record("Calibration and strain", "classes, 60 counts a position: likeness of patterns",
+           "planted", recovered(noisy, found.best, false), at_least(0.985));
+    record("Calibration and strain", "classes, 60 counts a position: likeness of weights",
+           "planted", recovered(noisy, found.best, true), at_least(0.97));
     const std::vector<int> classes = classes_of(found.best);
     int right = 0, sure = 0;
     for (int i = 0; i < 300; ++i) {

@@ -5,8 +5,10 @@
 
 #include "core/error.hpp"
 #include "scan/rings.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -89,9 +91,12 @@ BOOST_AUTO_TEST_CASE(rings_give_centre_ellipse_and_pixel_within_errors) {
     const RingFit fit = fit_rings(counted(expected(c, 1), seed), q_rows, q_columns, options());
     const Calibration& f = fit.calibration;
     // Poisson noise of this many counts allows 0.02 pixels, 5e-4 and 1e-4
-    BOOST_TEST((f.origin[0] - c.origin[0]).norm() < 0.1);
-    BOOST_TEST(std::abs(f.ellipse_ratio - 1.05) < 0.003);
-    BOOST_TEST(std::abs(f.pixel_invA / 0.02 - 1) < 1e-3);
+    record("Calibration and strain", "rings of a made polycrystal: origin, pixels", "truth",
+           (f.origin[0] - c.origin[0]).norm(), at_most(0.1));
+    record("Calibration and strain", "the same: ratio of axes", "truth",
+           std::abs(f.ellipse_ratio - 1.05), at_most(0.003));
+    record("Calibration and strain", "the same: pixel size, relative error", "truth",
+           std::abs(f.pixel_invA / 0.02 - 1), at_most(1e-3));
     for (const double u : {(f.origin[0] - c.origin[0]).x() / f.origin_error.x(),
                            (f.origin[0] - c.origin[0]).y() / f.origin_error.y(),
                            (f.ellipse_ratio - 1.05) / f.ellipse_ratio_error,

@@ -7,8 +7,10 @@
 #include "core/electron.hpp"
 #include "io/hdf5.hpp"
 #include "sim/stem.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -57,6 +59,8 @@ struct Patterns {
   std::vector<std::vector<double>> pattern;
   std::vector<double> total;
 };
+
+const char* program = "numpy multislice (tests/data/stem)";
 
 Patterns simulate(const StemOptions& given) {
   Patterns result;
@@ -145,8 +149,10 @@ BOOST_AUTO_TEST_CASE(frozen_phonons) {
       // 1.08 is expected of Student's t with 26 degrees of freedom. Between `sparse` pixels nearly
       // all is independent (1.00 to 1.17 found); at the centre all pixels share what the coherent
       // wave loses, and the mean itself scatters (0.95 to 1.54).
-      BOOST_TEST(chi2 < (sparse ? 1.3 : 2.0));
-      BOOST_TEST(chi2 > (sparse ? 0.9 : 0.5));
+      record("Multislice",
+             std::string("frozen phonons, ") + (sparse ? "whole patterns" : "centres of patterns") +
+                 ": squared deviation in squared standard errors",
+             program, chi2, sparse ? between(0.9, 1.3) : between(0.5, 2));
     }
     for (int ring = 0; ring < 4; ++ring) {
       const auto [value, variance] = statistics([&](const Patterns& run) {
@@ -161,7 +167,8 @@ BOOST_AUTO_TEST_CASE(frozen_phonons) {
   }
   // Sums of many pixels are the sharper test. Student's t with 7 degrees of freedom has 1.4; found
   // is 1.4, and 4.1 with B 10 % too large.
-  BOOST_TEST(rings_chi2 < 2.5);
+  record("Multislice", "frozen phonons, sums over rings: the same", program, rings_chi2,
+         at_most(2.5));
 }
 
 // The mean wave is that of the smeared potential with the absorption by phonons. It is compared
@@ -226,5 +233,5 @@ BOOST_AUTO_TEST_CASE(bragg_beams_of_a_smeared_potential) {
         }
       });
   BOOST_TEST_MESSAGE("largest difference " << largest);
-  BOOST_TEST(largest < 1e-9);
+  record("Multislice", "Bragg beams of the smeared potential", program, largest, at_most(1e-9));
 }

@@ -5,6 +5,7 @@
 
 #include "derivative_check.hpp"
 #include "sim/bloch.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
 using namespace pendel::test;
@@ -67,7 +68,8 @@ BOOST_AUTO_TEST_CASE(two_beams_with_inclined_surface_and_higher_order_zones) {
         state.layers[0].thickness = thickness;
         const VectorXcd psi = exit_wave(engine, state);
         const double I_g = coupling2 / (q * q) * std::pow(std::sin(2 * pi * q * thickness), 2);
-        BOOST_TEST(std::abs(std::norm(psi[1]) - I_g) < 1e-10);
+        record("Bloch waves", "two beams, inclined surfaces, higher-order zones: intensity",
+               "closed form", std::abs(std::norm(psi[1]) - I_g), at_most(1e-10));
         BOOST_TEST(std::abs(std::norm(psi[0]) - (1 - I_g)) < 1e-10);
       }
     }
@@ -93,7 +95,8 @@ BOOST_AUTO_TEST_CASE(scattering_matrix_is_unitary_without_absorption) {
     const Beams beams = zone_beams(state, 1);
     const MatrixXcd one = MatrixXcd::Identity(beams.size(), beams.size());
     const MatrixXcd S = Bloch(state, beams, {}).scattering_matrix(state, {4e-3, 1e-3});
-    BOOST_TEST((S.adjoint() * S - one).norm() < 1e-10);
+    record("Bloch waves", "S†S of 400 Å without absorption", "identity",
+           (S.adjoint() * S - one).norm(), at_most(1e-10));
     const MatrixXcd lossy = Bloch(state, beams, with(Absorption::weickenmeier_kohl))
                                 .scattering_matrix(state, {4e-3, 1e-3});
     BOOST_TEST((lossy.adjoint() * lossy - one).norm() > 0.1);
@@ -124,7 +127,8 @@ BOOST_AUTO_TEST_CASE(reciprocity_and_time_reversal) {
     for (std::size_t i = 0; i < beams.size(); ++i)
       for (std::size_t j = 0; j < beams.size(); ++j)
         reversed(i, j) = back(beams.index(g - beams.hkl[i]), beams.index(g - beams.hkl[j]));
-    BOOST_TEST((S.transpose() - reversed).norm() < 1e-10);
+    record("Bloch waves", "source and detector exchanged: scattering matrix", "reciprocity",
+           (S.transpose() - reversed).norm(), at_most(1e-10));
     BOOST_TEST((S - reversed).norm() > 0.1);
     const bool reversible =
         (reversed.conjugate() * S - MatrixXcd::Identity(S.rows(), S.cols())).norm() < 1e-10;
@@ -149,7 +153,8 @@ BOOST_AUTO_TEST_CASE(rotation_of_everything_changes_nothing) {
   turned.surface_normal = R * state.surface_normal;
   turned.beam_tilt = tilt_of(state, R.topLeftCorner<2, 2>() * K_t);
   const VectorXcd after = exit_wave(Bloch(turned, beams_from_hkl(turned, hkl), options), turned);
-  BOOST_TEST((after - psi).norm() < 1e-10);
+  record("Bloch waves", "crystal, surface and beam turned: amplitudes", "invariance",
+         (after - psi).norm(), at_most(1e-10));
 }
 
 BOOST_AUTO_TEST_CASE(shift_of_the_origin_changes_phases_only) {

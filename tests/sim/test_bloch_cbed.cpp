@@ -7,14 +7,18 @@
 
 #include "../crystal/atom_program.hpp"
 #include "sim/bloch.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 namespace program = reference::atom_program;
 
 namespace {
 
 constexpr double pi = electron::pi;
 constexpr double u = 0.07689012332888022;  // rms displacement, Å
+
+const char* py4dstem = "py4DSTEM [Savitzky2021], 126 directions, 13 disks";
 
 struct Disks {
   double alpha, radius;
@@ -114,7 +118,7 @@ BOOST_AUTO_TEST_CASE(disks_of_a_convergent_beam) {
                                                   << " directions: " << largest);
   // What is left is that program's: its excitation errors are not those of its surface normal (the
   // next test) and its approximate exponential integrals.
-  BOOST_TEST(largest < 1e-5);
+  record("Bloch waves", "CBED of Si [110], exact equations", py4dstem, largest, at_most(1e-5));
 }
 
 // Its equations imposed: 2k s_g where 2k_n s_g belongs, s_g = −(2k·g+g²)/(2k_n) along the surface
@@ -164,5 +168,6 @@ BOOST_AUTO_TEST_CASE(disks_with_the_programs_equations) {
     }
   }
   BOOST_TEST_MESSAGE("    largest difference: " << largest);
-  BOOST_TEST(largest < 1e-7);
+  record("Bloch waves", "CBED of Si [110], its equations imposed", py4dstem, largest,
+         at_most(1e-7));
 }

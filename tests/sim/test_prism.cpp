@@ -5,8 +5,10 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "sim/prism.hpp"
+#include "tests/record.hpp"
 
 using namespace pendel;
+using namespace pendel::test;
 
 namespace {
 
@@ -107,8 +109,10 @@ BOOST_AUTO_TEST_CASE(without_interpolation_equals_multislice) {
   const double single =
       difference(in_single, ScatteringMatrix<float>(in_single, prism_options(1, 1)));
   BOOST_TEST_MESSAGE("    f = 1: " << error << ", single precision " << single);
-  BOOST_TEST(error < 1e-12);  // target 1e-6
-  BOOST_TEST(single < 2e-5);  // target 1e-4
+  record("Multislice", "PRISM, f = 1, double precision, of the largest intensity", "multislice",
+         error, at_most(1e-12));
+  record("Multislice", "PRISM, f = 1, single precision, of the largest intensity", "multislice",
+         single, at_most(2e-5));
 }
 
 BOOST_AUTO_TEST_CASE(an_aperture_of_one_beam) {
@@ -174,7 +178,8 @@ BOOST_AUTO_TEST_CASE(interpolation) {
   };
   const double two = error(2, 2), mixed = error(2, 4), four = error(4, 4);
   BOOST_TEST_MESSAGE("    R1, f = 2: " << two << ", 2 x 4: " << mixed << ", 4: " << four);
-  BOOST_TEST(two < 0.1);
+  record("Multislice", "PRISM [Ophus2017], f = 2, box of 23 Å: R1", "PRISM, f = 1", two,
+         at_most(0.1));
   BOOST_TEST(two < mixed);
   BOOST_TEST(mixed < four);
 }

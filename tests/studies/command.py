@@ -1,4 +1,5 @@
 """Runs the command `pendel` (path in PENDEL) on small studies made here; shared by the test scripts."""
+import json
 import os
 import pathlib
 import subprocess
@@ -42,6 +43,27 @@ def run(*arguments, cwd, **options):
     """The finished process; output as text."""
     return subprocess.run([PENDEL, *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
                           timeout=300, **options)
+
+
+def record(topic, what, source, obtained, low=None, high=None):
+    """Checks a figure and, where PENDEL_RECORD names a file, writes it there: tests/record.hpp in Python."""
+    obtained = float(obtained)
+    passed = (low is None or obtained >= low) and (high is None or obtained <= high)
+    if "PENDEL_RECORD" in os.environ:
+        line = {"topic": topic, "what": what, "source": source, "low": low, "high": high, "least": obtained,
+                "greatest": obtained, "count": 1, "passed": passed}
+        with open(os.environ["PENDEL_RECORD"], "a") as file:
+            file.write(json.dumps(line) + "\n")
+    assert passed, f"{what}: {obtained}, allowed {low} to {high}"
+
+
+def not_at_hand(topic, what, source):
+    """A row without a figure: what it would be compared with is not on this machine."""
+    if "PENDEL_RECORD" in os.environ:
+        line = {"topic": topic, "what": what, "source": source, "low": None, "high": None, "least": None,
+                "greatest": None, "count": 0, "passed": True}
+        with open(os.environ["PENDEL_RECORD"], "a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def write_scan(folder, rows=4, columns=5, dose=1e6, seed=1):

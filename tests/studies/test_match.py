@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from command import CIF, PENDEL, SOURCE, run
+from command import CIF, PENDEL, SOURCE, not_at_hand, record, run
 
 SIMULATED = SOURCE.parent / "shared/data/fourdstem/synthetic/scan_32.npz"
 ROWS, COLUMNS = 5, 6
@@ -329,16 +329,20 @@ templates:
         names = [found[f"metadatabundle/phases/names/{i}"][()].decode() for i in range(3)]
         self.assertEqual(names, ["Li2MnO3", "LiCoO2", "LiMn2O4"])
         # known of it: what is not spinel is at the edge, and the middle is one crystal
-        self.assertGreater(np.mean(phase[phase >= 0] == 2), 0.95)
+        record("Orientations", "cathode particle: share of indexed positions that are spinel",
+               "data/scans/cathode_peaks.h5", np.mean(phase[phase >= 0] == 2), low=0.95)
         self.assertTrue((phase[8:20, 6:13] == 2).all())
         right = found["misorientation/right/data"][8:20, 6:12]
         twin = found["misorientation/twin_right/data"][8:20, 6:12]
         self.assertTrue(((right < 6) | (twin == 0)).all())
         self.assertLess(np.median(found["residual/data"][8:20, 6:13]), 0.025)
 
-    @unittest.skipUnless(SIMULATED.exists(), f"{SIMULATED} is not there")
     def test_a_scan_that_another_program_simulated(self):
         # two phases, seen along fixed zones and turned in the plane; 300 electrons a pattern
+        source = "simulated scan of two phases, 1024 positions"
+        if not SIMULATED.exists():
+            not_at_hand("Orientations", "from the patterns to the map", source)
+            self.skipTest(f"{SIMULATED} is not there")
         scan = np.load(SIMULATED)
         np.save(self.folder / "scan.npy", scan["data"])
         (self.folder / "disks.yaml").write_text(
@@ -367,7 +371,8 @@ library:
 match: {position_tolerance_invA: 0.05, least_score: 0.3}
 """)
         phase = found["phase_id/data"][()]
-        self.assertGreaterEqual(np.mean(phase == scan["phase_id"]), 0.99)
+        record("Orientations", "from the patterns to the map: share of right phases", source,
+               np.mean(phase == scan["phase_id"]), low=0.99)
         errors = []
         for at in zip(*np.nonzero(phase == scan["phase_id"])):
             R = found["orientation_matrix/data"][at][0]
@@ -377,7 +382,9 @@ match: {position_tolerance_invA: 0.05, least_score: 0.3}
             turned_by = (np.rad2deg(np.arctan2(a[1], a[0])) - scan["theta"][at]) % fold
             errors.append(max(min(turned_by, fold - turned_by),
                               np.rad2deg(np.arccos(min(1, abs(R[2, across]))))))
-        self.assertLess(np.median(errors), 0.5)  # of the larger: in the plane, or of the zone
+        # of the larger: in the plane, or of the zone
+        record("Orientations", "from the patterns to the map: median error, degrees", source, np.median(errors),
+               high=0.5)
 
     def test_bad_input(self):
         write(self.folder / "peaks.h5")

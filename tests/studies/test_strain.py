@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from command import SOURCE, run
+from command import SOURCE, record, run
 
 ROWS, COLUMNS = 6, 8
 PIXEL = 0.011  # 1/Å
@@ -91,7 +91,8 @@ class Strain(unittest.TestCase):
         strain = {name: found[f"strain/{name}/data"][()]
                   for name in ("e_xx", "e_yy", "e_xy", "rotation")}
         for name, value in {"e_xx": 0.03, "e_yy": -0.02, "e_xy": 0.01, "rotation": ANGLE}.items():
-            np.testing.assert_allclose(strain[name][:, 4:], value, atol=1e-12, rtol=1e-12)
+            record("Calibration and strain", "study strain, exact peaks, turned and mirrored detector: of 1 + |value|",
+                   "closed form", np.abs(strain[name][:, 4:] - value).max() / (1 + abs(value)), high=1e-12)
             self.assertTrue(np.isnan(strain[name][0, 0]))
             self.assertLess(np.nanmax(np.abs(strain[name][:, :4])), 1e-12)
         self.assertIn("film: e_xx 0.03000", done.stdout)
