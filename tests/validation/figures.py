@@ -43,13 +43,12 @@ def beams(points):
 def recovery(points):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout="constrained")
     for (name, at), marker in zip(points["recovery"].items(), "os^v"):
-        left.plot(*np.array(at).T, marker, label=name)
-    ends = np.array(left.get_xlim())
-    ends[0] = min(x for at in points["recovery"].values() for x, _ in at) / 1.5
-    left.plot(ends, ends, "k-", linewidth=0.8)
-    left.plot(ends, 1.3 * ends, "k:", linewidth=0.8)
-    left.set(xscale="log", yscale="log", xlabel="Cramér-Rao limit", ylabel="rms error")
-    left.legend()
+        limit, error = np.array(at).T
+        left.plot(limit, error / limit, marker, label=name)
+    left.axhline(1, color="k", linewidth=0.8)
+    left.axhline(1.3, color="k", linestyle=":", linewidth=0.8)
+    left.set(xscale="log", xlabel="Cramér-Rao limit", ylabel="rms error over the limit", ylim=(0, None))
+    left.legend(loc="lower left")
     edges = np.linspace(-4, 4, 33)
     for name, at in points["residuals"].items():
         values = np.array(at)[:, 1]
