@@ -64,7 +64,7 @@ sanitize: packages ## run the fast tests under the address and undefined-behavio
 bench: build ## build and run the benchmarks; prints one table
 	@bench/run
 
-validate: build ## check every figure against its reference and write docs/validation.md (30 minutes)
+validate: build ## check every figure against its reference and write docs/validation.md
 	@bench/run --build
 	@PYTHONDONTWRITEBYTECODE=1 $(PENDEL_PYTHON) tests/validation/run build/release
 

@@ -76,7 +76,7 @@ def performance(bench):
     axes.axvline(1, color="k", linewidth=0.8)
     for i, f in enumerate(times):
         axes.text(shares[i], i, f" {f['obtained']:.3g} {f['unit']}", va="center", fontsize=7)
-    axes.set(xscale="log", xlabel="time over target", xlim=(None, 3 * max(1, *shares)))
+    axes.set(xscale="log", xlabel="time over target", xlim=(0.01, 5 * max([1, *shares])))
     return figure
 
 
