@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <random>
 
-#include "core/median.hpp"
 #include "core/options_print.hpp"
 #include "core/parallel.hpp"
 #include "core/median.hpp"
