@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "core/median.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "core/text.hpp"
 #include "scan/bragg_file.hpp"
-#include "scan/lattice_prior.hpp"
 #include "scan/template_from_scan.hpp"
 #include "studies/interrupt.hpp"
 
@@ -100,8 +98,7 @@ Array peak_map(const BraggPeaks& peaks) {
   return map;
 }
 
-}  // namespace
-
+/// refined: places are refined afterwards.
 DetectionOptions detection_of(const DiskDetectionOptions& o, bool refined) {
   DetectionOptions result;
   result.power = o.power;
@@ -126,6 +123,27 @@ RefinementOptions refinement_of(const DiskDetectionOptions& detection,
   result.border = detection.border_px;
   if (options) result.max_order = options->max_order;
   return result;
+}
+
+}  // namespace
+
+DiskSearch::DiskSearch(const DiskTemplate& shape, std::size_t q_rows, std::size_t q_columns,
+                       const DiskDetectionOptions& detection,
+                       const std::optional<DiskRefinementOptions>& refinement,
+                       const std::vector<std::uint8_t>& valid)
+    : finder_(shape, q_rows, q_columns, detection_of(detection, refinement.has_value()), valid),
+      refiner_(shape, q_rows, q_columns, refinement_of(detection, refinement), valid),
+      refinement_(refinement),
+      rooms_(std::size_t(threads())) {}
+
+std::optional<LatticePrior> DiskSearch::find(const float* pattern, int thread,
+                                             std::vector<BraggPeak>& peaks) {
+  auto& room = rooms_[std::size_t(thread)];
+  if (!room) room.reset(new Room{finder_.workspace(), refiner_.workspace()});
+  finder_.find(pattern, room->finding, peaks);
+  if (!refinement_) return std::nullopt;
+  refiner_.refine(pattern, room->finding.background, room->refining, peaks);
+  return refinement_->lattice ? join_lattice(peaks) : std::nullopt;
 }
 
 DisksStudy DisksStudy::example(const std::string& data) {
@@ -158,10 +176,8 @@ void DisksStudy::run(RunContext& context) const {
                         disks.shape.vacuum      ? " (measured in a vacuum)"
                         : disks.shape.radius_px ? ""
                                                 : " (from disks of the scan)"));
-  const DiskFinder finder(shape, cube.q_rows(), cube.q_columns(),
-                          detection_of(disks.detection, disks.refinement.has_value()), valid);
-  const DiskRefiner refiner(shape, cube.q_rows(), cube.q_columns(),
-                            refinement_of(disks.detection, disks.refinement), valid);
+  DiskSearch search(shape, cube.q_rows(), cube.q_columns(), disks.detection, disks.refinement,
+                    valid);
   if (!context.begin()) return;
 
   BraggPeaks peaks;
@@ -174,39 +190,27 @@ void DisksStudy::run(RunContext& context) const {
   std::vector<double> counted(cube.positions(), not_recorded);  // of the whole pattern
   Array scatter({cube.rows(), cube.columns()});
   std::fill(scatter.values.begin(), scatter.values.end(), not_recorded);
-  struct Room {
-    DiskFinder::Workspace finding;
-    DiskRefiner::Workspace refining;
-    std::vector<float> patterns;
-  };
-  std::vector<std::unique_ptr<Room>> rooms;
-  rooms.resize(std::size_t(threads()));
+  std::vector<std::vector<float>> rooms(std::size_t(threads()));
   const std::size_t blocks = (cube.positions() + block - 1) / block;
   {
     Progress progress("disks", long(cube.positions()), context.quiet);
     for (std::size_t first = 0; first < blocks; first += blocks_at_once) {
       parallel_for(long(std::min(blocks_at_once, blocks - first)), [&](long index, int thread) {
-        auto& room = rooms[std::size_t(thread)];
-        if (!room)
-          room.reset(new Room{finder.workspace(), refiner.workspace(),
-                              std::vector<float>(block * cube.pixels())});
+        std::vector<float>& patterns = rooms[std::size_t(thread)];
+        patterns.resize(block * cube.pixels());
         const std::size_t begin = (first + std::size_t(index)) * block;
         const std::size_t count = std::min(block, cube.positions() - begin);
-        cube.read(begin, count, room->patterns.data());
+        cube.read(begin, count, patterns.data());
         if (disks.counts_per_electron != 1)
-          for (float& value : room->patterns) value /= float(disks.counts_per_electron);
+          for (float& value : patterns) value /= float(disks.counts_per_electron);
         for (std::size_t k = 0; k < count; ++k) {
-          const float* pattern = &room->patterns[k * cube.pixels()];
+          const float* pattern = &patterns[k * cube.pixels()];
           if (std::isnan(pattern[0])) {
             recorded[begin + k] = 0;
             continue;
           }
-          auto& found = peaks.at[begin + k];
-          finder.find(pattern, room->finding, found);
-          if (disks.refinement)
-            refiner.refine(pattern, room->finding.background, room->refining, found);
-          if (disks.refinement && disks.refinement->lattice)
-            if (const auto prior = join_lattice(found)) scatter.values[begin + k] = prior->scatter;
+          if (const auto joined = search.find(pattern, thread, peaks.at[begin + k]))
+            scatter.values[begin + k] = joined->scatter;
           counted[begin + k] = counts_of(pattern, cube.pixels(), valid);
         }
         progress.advance(long(count));

@@ -1,7 +1,10 @@
 // Study `disks`: Bragg disks of every pattern of a measured scan.
 #pragma once
+#include <memory>
+
 #include "scan/disk_refinement.hpp"
 #include "scan/disks.hpp"
+#include "scan/lattice_prior.hpp"
 #include "studies/measured_scan.hpp"
 
 namespace pendel {
@@ -90,10 +93,30 @@ struct DiskRefinementOptions {
   }
 };
 
-/// What the keys mean. refined: places are refined afterwards.
-DetectionOptions detection_of(const DiskDetectionOptions& options, bool refined);
-RefinementOptions refinement_of(const DiskDetectionOptions& detection,
-                                const std::optional<DiskRefinementOptions>& options);
+/// Finds the disks of many patterns as the keys say.
+class DiskSearch {
+ public:
+  DiskSearch(const DiskTemplate& shape, std::size_t q_rows, std::size_t q_columns,
+             const DiskDetectionOptions& detection,
+             const std::optional<DiskRefinementOptions>& refinement,
+             const std::vector<std::uint8_t>& valid = {});
+
+  /// Of a pattern of counts of single electrons, (q_rows, q_columns), the strongest disk first.
+  /// Returns what joined them if they form a lattice and that was asked for. Threads, as of
+  /// parallel_for, do not disturb each other.
+  std::optional<LatticePrior> find(const float* pattern, int thread,
+                                   std::vector<BraggPeak>& peaks);
+
+ private:
+  struct Room {
+    DiskFinder::Workspace finding;
+    DiskRefiner::Workspace refining;
+  };
+  DiskFinder finder_;
+  DiskRefiner refiner_;
+  std::optional<DiskRefinementOptions> refinement_;
+  std::vector<std::unique_ptr<Room>> rooms_;  // per thread, when it is needed
+};
 
 struct DisksOptions {
   DiskTemplateOptions shape;

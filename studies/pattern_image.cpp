@@ -9,7 +9,6 @@
 #include "core/progress.hpp"
 #include "sim/cbed.hpp"
 #include "sim/counts.hpp"
-#include "sim/kinematical_pattern.hpp"
 #include "sim/powder.hpp"
 #include "studies/interrupt.hpp"
 
@@ -43,6 +42,20 @@ std::vector<std::string> distinct_names(const Specimen& specimen) {
 
 }  // namespace
 
+SpotOptions spot_options(const SpotsOptions& options, ScatteringTable table, double precession,
+                         double thickness) {
+  SpotOptions result;
+  result.table = table;
+  result.g_max = options.g_max_invA;
+  result.sg_max = options.sg_max_invA;
+  result.precession = precession;
+  if (options.shape == SpotShape::slab)
+    result.shape = SlabShape{thickness};
+  else
+    result.shape = GaussianShape{options.sigma_invA};
+  return result;
+}
+
 void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& problems) {
   check_probe("pattern.cbed.probe", options.probe, problems);
   if (beam.semiangle_mrad == 0)
@@ -52,9 +65,9 @@ void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& p
                  "source_size_A and focal_spread_A act where disks interfere; coherent is false");
 }
 
-void add_cbed(const CbedOptions& options, const State& state, const BeamOptions& beam,
-              const DirectionEngines& engines, int layer, const std::vector<double>& thicknesses,
-              RunContext& context, EmdWriter& result) {
+Array cbed_images(const CbedOptions& options, const State& state, const BeamOptions& beam,
+                  const DirectionEngines& engines, int layer,
+                  const std::vector<double>& thicknesses, const RunContext& context) {
   const Probe probe = probe_of(beam, options.probe);
   const Detector detector = detector_of(options.detector, beam.energy_keV);
   const ConvergentGrid grid =
@@ -103,6 +116,13 @@ void add_cbed(const CbedOptions& options, const State& state, const BeamOptions&
       count_electrons(pixels, detector.pixels(), *options.detector.dose,
                       std::uint64_t(options.detector.seed), t);
   }
+  return image;
+}
+
+void add_cbed(const CbedOptions& options, const State& state, const BeamOptions& beam,
+              const DirectionEngines& engines, int layer, const std::vector<double>& thicknesses,
+              RunContext& context, EmdWriter& result) {
+  const Array image = cbed_images(options, state, beam, engines, layer, thicknesses, context);
   std::vector<EmdAxis> axes = detector_axes(options.detector);
   axes.insert(axes.begin(), {"thickness", "Å", thicknesses});
   result.array("cbed", image, options.detector.dose ? "electrons" : "", axes,
@@ -116,21 +136,13 @@ void add_spots(const SpotsOptions& options, const Specimen& specimen, double pre
   const State& state = specimen.state;
   const std::vector<std::string> names = distinct_names(specimen);
   for (std::size_t c = 0; c < names.size(); ++c) {
-    SpotOptions wanted;
-    wanted.table = table;
-    wanted.g_max = options.g_max_invA;
-    wanted.sg_max = options.sg_max_invA;
-    wanted.precession = precession;
     double thickness = 0;
     for (const Layer& layer : state.layers)
       if (std::size_t(layer.crystal) == c) thickness += layer.thickness;
-    if (options.shape == SpotShape::slab)
-      wanted.shape = SlabShape{thickness};
-    else
-      wanted.shape = GaussianShape{options.sigma_invA};
     const OrientedCrystal& oriented = state.crystals[c];
     const std::vector<Spot> spots =
-        SpotPatterns(oriented.crystal, state.energy_keV, wanted)
+        SpotPatterns(oriented.crystal, state.energy_keV,
+                     spot_options(options, table, precession, thickness))
             .spots(oriented.R_lab_crystal, state.surface_normal, state.beam_tilt);
     const std::size_t count = spots.size();
     Array error({count}), intensity({count}), forbidden({count});

@@ -1,6 +1,7 @@
 // What study `pattern` gives besides the beams' intensities: a detector's image of convergent-beam
 // diffraction, kinematical spots, scattering matrices, the rings of a powder.
 #pragma once
+#include "sim/kinematical_pattern.hpp"
 #include "studies/direction_engines.hpp"
 #include "studies/optics.hpp"
 #include "studies/run_context.hpp"
@@ -65,10 +66,19 @@ struct RingsOptions {
   }
 };
 
+/// What the keys mean. precession: rad; thickness [Å]: of a slab.
+SpotOptions spot_options(const SpotsOptions& options, ScatteringTable table, double precession,
+                         double thickness);
+
 void check_cbed(const CbedOptions& options, const BeamOptions& beam, Problems& problems);
 
-/// Calculates the pattern of the engines' beams at each thickness of a layer and adds cbed
-/// (thickness, row, column).
+/// The pattern of the engines' beams at each thickness [Å] of a layer, with counts if there is a
+/// dose; (thickness, row, column). The context says what is done and how far it is.
+Array cbed_images(const CbedOptions& options, const State& state, const BeamOptions& beam,
+                  const DirectionEngines& engines, int layer,
+                  const std::vector<double>& thicknesses, const RunContext& context);
+
+/// Adds it as cbed.
 void add_cbed(const CbedOptions& options, const State& state, const BeamOptions& beam,
               const DirectionEngines& engines, int layer, const std::vector<double>& thicknesses,
               RunContext& context, EmdWriter& result);

@@ -3,10 +3,6 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "scan/datacube.hpp"
-#include "scan/disk_refinement.hpp"
-#include "scan/disks.hpp"
-#include "scan/lattice.hpp"
-#include "scan/lattice_prior.hpp"
 #include "scan/strain.hpp"
 #include "scan/virtual_image.hpp"
 #include "studies/disks.hpp"
@@ -39,6 +35,16 @@ class Scan {
     cube_.read(first, count, to);
     return patterns;
   }
+  py::array_t<double> median(std::size_t most) const {
+    std::vector<double> values;
+    {
+      const LongCall call;
+      values = median_pattern(cube_, most);
+    }
+    py::array_t<double> image({cube_.q_rows(), cube_.q_columns()});
+    std::copy(values.begin(), values.end(), image.mutable_data());
+    return image;
+  }
   py::object at(const py::object& place) const {
     const auto wrapped = [](long i, std::size_t count) {
       if (i < -long(count) || i >= long(count))
@@ -53,20 +59,24 @@ class Scan {
     }
     return read(wrapped(place.cast<long>(), cube_.rows()) * cube_.columns(), cube_.columns());
   }
-  py::dict images(const std::map<std::string, Floats>& detectors) const {
-    std::vector<VirtualDetector> list;
-    for (const auto& [name, weights] : detectors) {
+  py::dict images(const std::map<std::string, Floats>& detectors,
+                  const std::optional<Floats>& mask) const {
+    const auto pixels_of = [&](const Floats& weights, const std::string& name) {
       if (weights.ndim() != 2 || std::size_t(weights.shape(0)) != cube_.q_rows() ||
           std::size_t(weights.shape(1)) != cube_.q_columns())
         throw Error(ErrorKind::study, "virtual_images: the weights of " + name + " are not of " +
                                           std::to_string(cube_.q_rows()) + " x " +
                                           std::to_string(cube_.q_columns()) + " pixels");
-      list.push_back({name, {weights.data(), weights.data() + weights.size()}});
-    }
+      return std::vector<float>(weights.data(), weights.data() + weights.size());
+    };
+    std::vector<VirtualDetector> list;
+    for (const auto& [name, weights] : detectors) list.push_back({name, pixels_of(weights, name)});
+    std::vector<float> counted;
+    if (mask) counted = pixels_of(*mask, "mask");
     ScanImages found;
     {
-      py::gil_scoped_release release;
-      found = scan_images(cube_, list);
+      const LongCall call;
+      found = scan_images(cube_, list, counted, [&](std::size_t) { call.go_on(); });
     }
     const auto image = [&](const std::vector<double>& values, std::size_t rows) {
       py::array_t<double> array({rows, values.size() / rows});
@@ -128,27 +138,15 @@ py::list find_disks(const Floats& patterns, const py::object& shape, const py::d
   const float* from = patterns.data();
   std::vector<std::vector<BraggPeak>> found(count);
   {
-    py::gil_scoped_release release;
-    const DiskFinder finder(made, rows, columns, detection_of(detect, refine.has_value()));
-    const DiskRefiner refiner(made, rows, columns, refinement_of(detect, refine));
-    struct Room {
-      DiskFinder::Workspace finding;
-      DiskRefiner::Workspace refining;
-      std::vector<float> pattern;
-    };
-    std::vector<std::unique_ptr<Room>> rooms;
-    rooms.resize(std::size_t(threads()));
+    const LongCall call;
+    DiskSearch search(made, rows, columns, detect, refine);
+    std::vector<std::vector<float>> electrons(std::size_t(threads()), std::vector<float>(pixels));
     parallel_for(long(count), [&](long i, int thread) {
-      auto& room = rooms[std::size_t(thread)];
-      if (!room)
-        room.reset(new Room{finder.workspace(), refiner.workspace(), std::vector<float>(pixels)});
+      call.go_on();
+      std::vector<float>& pattern = electrons[std::size_t(thread)];
       for (std::size_t k = 0; k < pixels; ++k)
-        room->pattern[k] = from[std::size_t(i) * pixels + k] / float(counts_per_electron);
-      std::vector<BraggPeak>& peaks = found[std::size_t(i)];
-      finder.find(room->pattern.data(), room->finding, peaks);
-      if (refine)
-        refiner.refine(room->pattern.data(), room->finding.background, room->refining, peaks);
-      if (refine && refine->lattice) join_lattice(peaks);
+        pattern[k] = from[std::size_t(i) * pixels + k] / float(counts_per_electron);
+      search.find(pattern.data(), thread, found[std::size_t(i)]);
     });
   }
   py::list result;
@@ -225,10 +223,35 @@ void bind_scan(py::module_& module) {
       .def("__getitem__", &Scan::at,
            "scan[row, column]: one pattern (q_rows, q_columns). scan[row]: those of a row.")
       .def("__len__", [](const Scan& s) { return s.cube().rows(); })
-      .def("virtual_images", &Scan::images, py::arg("detectors"),
+      .def("virtual_images", &Scan::images, py::arg("detectors"), py::arg("mask") = py::none(),
            "In one pass, however large the scan: an image (rows, columns) for every detector's "
-           "weights (q_rows,\nq_columns); centre_of_mass (rows, columns, 2): column, row; mean, "
-           "maximum, variance (q_rows, q_columns).");
+           "weights (q_rows,\nq_columns) in a dict; centre_of_mass (rows, columns, 2): column, row "
+           "[pixels], of pixels where mask is not 0;\nmean, maximum, variance (q_rows, q_columns). "
+           "NaN where nothing was recorded.")
+      .def("median_pattern", &Scan::median, py::arg("most") = 1000,
+           "Median over up to `most` positions, evenly chosen: what is there at most of them; "
+           "(q_rows, q_columns).");
+  module.def(
+      "integrated",
+      [](const Reals& along_columns, const Reals& along_rows) {
+        if (along_columns.ndim() != 2 || along_rows.ndim() != 2 ||
+            along_columns.shape(0) != along_rows.shape(0) ||
+            along_columns.shape(1) != along_rows.shape(1))
+          throw Error(ErrorKind::study,
+                      "integrated: two arrays of one shape (rows, columns) are needed");
+        const auto values = [](const Reals& array) {
+          return std::vector<double>(array.data(), array.data() + array.size());
+        };
+        const auto map =
+            integrated(values(along_columns), values(along_rows),
+                       std::size_t(along_columns.shape(0)), std::size_t(along_columns.shape(1)));
+        py::array_t<double> result({along_columns.shape(0), along_columns.shape(1)});
+        std::copy(map.begin(), map.end(), result.mutable_data());
+        return result;
+      },
+      py::arg("along_columns"), py::arg("along_rows"),
+      "The map (rows, columns), of mean 0, whose differences between neighbours are nearest to "
+      "these slopes: the phase\nfrom centres of mass (integrated differential phase contrast).");
   module.def(
       "annulus",
       [](const std::array<std::size_t, 2>& shape, const Vec2& centre, double outer, double inner,
