@@ -104,8 +104,7 @@ class DiskSearch {
   /// Of a pattern of counts of single electrons, (q_rows, q_columns), the strongest disk first.
   /// Returns what joined them if they form a lattice and that was asked for. Threads, as of
   /// parallel_for, do not disturb each other.
-  std::optional<LatticePrior> find(const float* pattern, int thread,
-                                   std::vector<BraggPeak>& peaks);
+  std::optional<LatticePrior> find(const float* pattern, int thread, std::vector<BraggPeak>& peaks);
 
  private:
   struct Room {

@@ -6,7 +6,7 @@
 #include "crystal/orientation.hpp"
 #include "crystal/point_group.hpp"
 #include "crystal/structure_factor.hpp"
-#include "studies/options.hpp"
+#include "studies/pattern_image.hpp"
 
 namespace pendel::python {
 
@@ -101,6 +101,51 @@ py::tuple factors(const Crystal& crystal, const Indices& hkl, double energy_keV,
   return py::make_tuple(elastic, absorptive);
 }
 
+struct SpotKeywords : SpotsOptions {
+  double precession_mrad = 0;
+  ScatteringTable scattering = ScatteringTable::lobato;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    SpotsOptions::describe(v);
+    v("precession_mrad", precession_mrad, help("angle of the hollow cone").range(0, 200));
+    v("scattering", scattering, help("table of atomic scattering factors"));
+  }
+};
+
+py::dict spots(const Crystal& crystal, const Mat3& R_lab_crystal, double energy_keV,
+               const std::optional<double>& thickness_A, const Vec2& tilt_mrad,
+               const py::kwargs& keywords) {
+  const auto options = options_of<SpotKeywords>(keywords, "spots");
+  if ((options.shape == SpotShape::slab) != bool(thickness_A))
+    throw Error(ErrorKind::study, "spots: thickness_A belongs to shape='slab', the default");
+  std::vector<Spot> found;
+  {
+    const py::gil_scoped_release release;
+    found = SpotPatterns(crystal, energy_keV,
+                         spot_options(options, options.scattering, 1e-3 * options.precession_mrad,
+                                      thickness_A.value_or(0)))
+                .spots(R_lab_crystal, Vec3::UnitZ(), 1e-3 * tilt_mrad);
+  }
+  const auto count = Eigen::Index(found.size());
+  std::vector<Hkl> hkl;
+  MatrixXd g(count, 3);
+  Eigen::VectorXd error(count), intensity(count);
+  for (Eigen::Index i = 0; i < count; ++i) {
+    const Spot& spot = found[std::size_t(i)];
+    hkl.push_back(spot.hkl);
+    g.row(i) = spot.g.transpose();
+    error[i] = spot.excitation_error;
+    intensity[i] = spot.intensity;
+  }
+  py::dict result;
+  result["hkl"] = python::array_of(hkl);
+  result["g"] = g;
+  result["excitation_error"] = error;
+  result["intensity"] = intensity;
+  return result;
+}
+
 }  // namespace
 
 void bind_crystal(py::module_& module) {
@@ -177,7 +222,7 @@ void bind_crystal(py::module_& module) {
       .def(
           "reflections",
           [](const Crystal& c, double g_max_invA) {
-            return array_of(reflections_within(c.cell, g_max_invA));
+            return python::array_of(reflections_within(c.cell, g_max_invA));
           },
           py::arg("g_max_invA"),
           "Miller indices of every reciprocal-lattice point with |g| <= g_max_invA [1/Å], (0,0,0) "
@@ -198,6 +243,13 @@ void bind_crystal(py::module_& module) {
           "of a\nstudy's engine: scattering='lobato' | 'kirkland' | 'peng' | 'weickenmeier-kohl', "
           "absorption='none' |\n'proportional' | 'weickenmeier-kohl', proportional_absorption, "
           "absorption_strength.")
+      .def("spots", &spots, py::arg("R_lab_crystal"), py::arg("energy_keV"),
+           py::arg("thickness_A") = py::none(), py::arg("tilt_mrad") = Vec2(0, 0),
+           "Spots by single scattering near the Ewald sphere, the incident beam first. A dict: hkl "
+           "(n, 3), g (n, 3) [1/Å,\nlab], excitation_error (n) [1/Å], intensity (n). Keywords as "
+           "the keys of a study's pattern.spots: g_max_invA,\nsg_max_invA, shape='slab' (of "
+           "thickness_A; fractions of the incident beam) | 'gaussian' (|U_g|² exp(-s²/2σ²) in\n"
+           "1/Å⁴), sigma_invA; and precession_mrad, scattering.")
       .def("__repr__", [](const Crystal& c) {
         return "<pendel.Crystal " + c.name + ": " + std::to_string(c.sites.size()) + " atoms>";
       });

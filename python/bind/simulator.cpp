@@ -1,5 +1,8 @@
 // Layers of crystal, the engine that crosses them, and what comes out with its derivatives.
+#include <algorithm>
+
 #include "bind.hpp"
+#include "core/electron.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "crystal/displacement.hpp"
@@ -8,7 +11,8 @@
 #include "model/forward_model.hpp"
 #include "model/surrogate.hpp"
 #include "sim/beams.hpp"
-#include "studies/engine.hpp"
+#include "studies/direction_engines.hpp"
+#include "studies/pattern_image.hpp"
 
 namespace pendel::python {
 
@@ -27,7 +31,7 @@ class Simulator {
             const std::optional<Vec3>& beam_direction, const std::optional<Vec3>& zone_axis,
             const std::optional<Vec3>& x_axis, const std::optional<Mat3>& R_lab_crystal,
             const Vec2& tilt_mrad, const py::object& tilts_mrad, const py::kwargs& keywords) {
-    const auto options = options_of<EngineOptions>(keywords, "Simulator");
+    options_ = options_of<EngineOptions>(keywords, "Simulator");
     const int given = bool(beam_direction) + bool(zone_axis) + bool(R_lab_crystal);
     if (given != 1 || bool(x_axis) == bool(R_lab_crystal))
       throw Error(ErrorKind::study,
@@ -35,7 +39,7 @@ class Simulator {
                   "x_axis, or as R_lab_crystal");
     state_.energy_keV = energy_keV;
     state_.beam_tilt = 1e-3 * tilt_mrad;
-    state_.absorption_strength = options.absorption_strength;
+    state_.absorption_strength = options_.absorption_strength;
     std::vector<const Crystal*> known;
     for (const py::handle& item : layers) {
       const auto layer = item.cast<std::pair<const Crystal*, double>>();
@@ -61,10 +65,10 @@ class Simulator {
     py::gil_scoped_release release;
     // split-step has a grid instead of a list: every beam of the zone on it is asked for
     std::vector<Hkl> wanted = {Hkl{}};
-    if (engine_kind(state_, options) == EngineKind::splitstep)
-      wanted = zone_beams(state_, options.g_max_invA).hkl;
+    if (engine_kind(state_, options_) == EngineKind::splitstep)
+      wanted = zone_beams(state_, options_.g_max_invA).hkl;
     EngineWithBeams made =
-        make_engine(state_, wanted, options, beam_list(state_, options, incidence), incidence);
+        make_engine(state_, wanted, options_, beam_list(state_, options_, incidence), incidence);
     note_ = made.note;
     engine_ = std::make_shared<const Engine>(std::move(made.engine));
   }
@@ -72,7 +76,7 @@ class Simulator {
   const State& state() const { return state_; }
   const std::shared_ptr<const Engine>& engine() const { return engine_; }
   const std::string& note() const { return note_; }
-  Indices hkl() const { return array_of(beams(*engine_).hkl); }
+  Indices hkl() const { return python::array_of(beams(*engine_).hkl); }
   MatrixXd g() const {
     const Beams& list = beams(*engine_);
     MatrixXd g(list.size(), 3);
@@ -119,8 +123,7 @@ class Simulator {
 
   ComplexArray thickness_series(const std::vector<double>& thicknesses_A, const Reals& tilts_mrad,
                                 int layer) const {
-    if (layer < 0 || layer >= int(state_.layers.size()))
-      throw Error(ErrorKind::study, "thickness_series: there is no layer " + std::to_string(layer));
+    check_layer(layer);
     const std::vector<Vec2> incidence = tilts(tilts_mrad);
     const std::size_t N = beams(*engine_).size();
     ComplexArray psi({thicknesses_A.size(), incidence.size(), N});
@@ -138,7 +141,101 @@ class Simulator {
     return psi;
   }
 
+  py::object cbed(double semiangle_mrad, const std::optional<std::vector<double>>& thicknesses_A,
+                  int layer, const py::kwargs& keywords) const {
+    const Node root = node_of(keywords, "cbed");
+    CbedOptions options;
+    BeamOptions beam;
+    beam.energy_keV = state_.energy_keV;
+    beam.semiangle_mrad = semiangle_mrad;
+    Problems problems(root);
+    read_options(root, "", options, problems);
+    check_cbed(options, beam, problems);
+    problems.throw_if_any();
+    if (!(semiangle_mrad > 0 && semiangle_mrad <= 100))
+      throw Error(ErrorKind::study, "cbed: semiangle_mrad must be above 0, at most 100");
+    const std::vector<double> thicknesses = thicknesses_of(thicknesses_A, layer);
+    Array images;
+    {
+      const LongCall call;
+      // every beam whose disk reaches the detector, from wherever in the cone
+      const double reach = corner_k(detector_of(options.detector, state_.energy_keV)) +
+                           1e-3 * semiangle_mrad / electron::wavelength(state_.energy_keV);
+      std::vector<Vec2> rim = {Vec2::Zero()};
+      for (int i = 0; i < 16; ++i)
+        rim.push_back(1e-3 * semiangle_mrad *
+                      Vec2(std::cos(electron::pi * i / 8), std::sin(electron::pi * i / 8)));
+      const DirectionEngines engines(thickest(layer, thicknesses), options_, rim,
+                                     {std::min(reach, options_.g_max_invA), std::nullopt}, true);
+      RunContext context;
+      context.quiet = true;
+      images = cbed_images(options, state_, beam, engines, layer, thicknesses, context);
+    }
+    py::array_t<double> result(images.shape);
+    std::copy(images.values.begin(), images.values.end(), result.mutable_data());
+    return thicknesses_A ? py::object(result) : py::object(result[py::int_(0)]);
+  }
+
+  py::object lacbed(const Indices& hkl, double semiangle_mrad, int pixels,
+                    const std::optional<std::vector<double>>& thicknesses_A, int layer) const {
+    const std::vector<Hkl> disks = hkl_of(hkl);
+    if (!(semiangle_mrad > 0) || pixels < 2)
+      throw Error(ErrorKind::study, "lacbed: semiangle_mrad must be above 0, pixels 2 or more");
+    const std::vector<double> thicknesses = thicknesses_of(thicknesses_A, layer);
+    const auto side = std::size_t(pixels);
+    std::vector<Vec2> directions;
+    std::vector<std::size_t> place;  // of a direction: row * side + column
+    for (std::size_t i = 0; i < side * side; ++i) {
+      const Vec2 t(2 * double(i % side) / double(side - 1) - 1,
+                   2 * double(i / side) / double(side - 1) - 1);
+      if (t.norm() > 1 + 1e-12) continue;
+      directions.push_back(1e-3 * semiangle_mrad * t);
+      place.push_back(i);
+    }
+    py::array_t<double> result({thicknesses.size(), disks.size(), side, side});
+    double* to = result.mutable_data();
+    std::fill_n(to, result.size(), std::numeric_limits<double>::quiet_NaN());
+    {
+      const LongCall call;
+      DirectionEngines engines(thickest(layer, thicknesses), options_, directions, {0, disks},
+                               true);
+      engines.thickness_series(
+          state_, directions, layer, thicknesses,
+          [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& psi) {
+            call.go_on();
+            for (std::size_t d = 0; d < some.size(); ++d)
+              for (std::size_t i = 0; i < disks.size(); ++i)
+                to[(t * disks.size() + i) * side * side + place[some[d]]] =
+                    std::norm(psi(Eigen::Index(i), Eigen::Index(d)));
+          });
+    }
+    return thicknesses_A ? py::object(result) : py::object(result[py::int_(0)]);
+  }
+
  private:
+  void check_layer(int layer) const {
+    if (layer < 0 || layer >= int(state_.layers.size()))
+      throw Error(ErrorKind::study, "there is no layer " + std::to_string(layer) +
+                                        "; the simulator has " +
+                                        std::to_string(state_.layers.size()));
+  }
+  std::vector<double> thicknesses_of(const std::optional<std::vector<double>>& given,
+                                     int layer) const {
+    check_layer(layer);
+    if (!given) return {state_.layers[std::size_t(layer)].thickness};
+    for (const double thickness : *given)
+      if (!(thickness > 0))
+        throw Error(ErrorKind::study,
+                    "thicknesses_A: " + std::to_string(thickness) + " is not above 0");
+    if (given->empty()) throw Error(ErrorKind::study, "thicknesses_A: is empty");
+    return *given;
+  }
+  State thickest(int layer, const std::vector<double>& thicknesses) const {
+    State state = state_;
+    state.layers[std::size_t(layer)].thickness =
+        *std::max_element(thicknesses.begin(), thicknesses.end());
+    return state;
+  }
   static std::vector<Vec2> tilts(const Reals& tilts_mrad) {
     const MatrixXd rows = rows_of(tilts_mrad, 2, "tilts_mrad");
     std::vector<Vec2> result;
@@ -148,6 +245,7 @@ class Simulator {
   }
 
   State state_;
+  EngineOptions options_;
   std::shared_ptr<const Engine> engine_;
   std::string note_;
 };
@@ -175,7 +273,7 @@ class Model {
   }
 
   const DiskModel& model() const { return *model_; }
-  Indices hkl() const { return array_of(hkl_); }
+  Indices hkl() const { return python::array_of(hkl_); }
 
   py::object evaluate(const Reals& values, bool jacobian) const {
     const auto count = Eigen::Index(model_->parameters().size()), disks = Eigen::Index(hkl_.size());
@@ -351,6 +449,21 @@ void bind_simulator(py::module_& module) {
       .def("thickness_series", &Simulator::thickness_series, py::arg("thicknesses_A"),
            py::arg("tilts_mrad") = Vec2(0, 0), py::arg("layer") = 0,
            "Amplitudes (thicknesses, n, beams) with one layer as thick as each in turn.")
+      .def(
+          "cbed", &Simulator::cbed, py::arg("semiangle_mrad"),
+          py::arg("thicknesses_A") = py::none(), py::arg("layer") = 0,
+          "Image (rows, columns) of convergent-beam diffraction, fractions of the incident beam, "
+          "from every beam within the\nengine's g_max_invA whose disk reaches the detector; with "
+          "thicknesses_A of one layer (thicknesses, rows,\ncolumns). Other keywords as the keys of "
+          "a study's pattern.cbed: detector={'rows', 'columns', 'pixel_mrad',\n'blur_px', 'dose', "
+          "...}, probe={'aberrations', ...}, coherent=True, position_A=(x, y). With a dose: "
+          "counts.")
+      .def("lacbed", &Simulator::lacbed, py::arg("hkl"), py::arg("semiangle_mrad"),
+           py::arg("pixels"), py::arg("thicknesses_A") = py::none(), py::arg("layer") = 0,
+           "Intensities of disks hkl (disks, 3) as each alone would show them: (disks, pixels, "
+           "pixels), the beam's tilt\nlinspace(-semiangle_mrad, semiangle_mrad, pixels) along "
+           "columns (x) and rows (y), NaN outside the cone; with\nthicknesses_A of one layer "
+           "(thicknesses, disks, pixels, pixels). Beams follow the tilt over any angle.")
       .def(
           "tilt",
           [](const Simulator& s, const std::string& axis, double lower, double upper) {
