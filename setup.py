@@ -28,4 +28,5 @@ class CMakeBuild(build_ext):
 
 
 setup(version=VERSION, packages=["pendel", "pendel_plot"], package_dir={"": "python"},
+      package_data={"pendel": ["*.pyi", "py.typed"]},
       ext_modules=[Extension("pendel._pendel", sources=[])], cmdclass={"build_ext": CMakeBuild})

@@ -190,7 +190,8 @@ void DisksStudy::run(RunContext& context) const {
   std::vector<double> counted(cube.positions(), not_recorded);  // of the whole pattern
   Array scatter({cube.rows(), cube.columns()});
   std::fill(scatter.values.begin(), scatter.values.end(), not_recorded);
-  std::vector<std::vector<float>> rooms(std::size_t(threads()));
+  std::vector<std::vector<float>> rooms;  // per thread
+  rooms.resize(std::size_t(threads()));
   const std::size_t blocks = (cube.positions() + block - 1) / block;
   {
     Progress progress("disks", long(cube.positions()), context.quiet);

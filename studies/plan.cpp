@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <random>
 
+#include "core/median.hpp"
 #include "core/options_print.hpp"
 #include "core/parallel.hpp"
-#include "core/median.hpp"
 #include "core/progress.hpp"
 #include "fit/information.hpp"
 #include "io/checkpoint.hpp"

@@ -108,6 +108,9 @@ PYBIND11_MODULE(_pendel, module) {
   static py::exception<pendel::Error> study(module, "StudyError", PyExc_ValueError);
   static py::exception<pendel::Error> input(module, "InputError", PyExc_OSError);
   static py::exception<pendel::Error> numerical(module, "NumericalError", PyExc_ArithmeticError);
+  study.attr("__doc__") = "What was asked for cannot be: the text says what would be right.";
+  input.attr("__doc__") = "A file cannot be read or written, or makes no sense.";
+  numerical.attr("__doc__") = "A calculation failed.";
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);

@@ -157,18 +157,21 @@ void bind_crystal(py::module_& module) {
            "cell: a, b, c [Å], alpha, beta, gamma [degrees]. elements: symbols or atomic numbers "
            "(atoms).\npositions: fractions of the cell (atoms, 3). occupancies, B_A2 [Å²]: one "
            "number or (atoms).\nU_A2: mean-square displacements [Å²] in the Cartesian frame a || "
-           "x, c* || z, (atoms, 3, 3).")
+           "x, c* || z, (atoms, 3, 3). StudyError for\nshapes that do not belong together and for "
+           "unknown elements.")
       .def_static("from_cif", &from_cif, py::arg("path"), py::arg("block") = "",
                   py::arg("default_B_A2") = 0.5,
                   "The crystal of a CIF file, symmetry applied. What was assumed is said in "
-                  "warnings.\ndefault_B_A2: B of atoms for which the file gives none.")
+                  "warnings.\ndefault_B_A2: B [Å²] of atoms for which the file gives none. "
+                  "InputError for a file that cannot be read or\nmakes no sense.")
       .def(
           "to_cif",
           [](const Crystal& c, const py::object& path) {
             write_cif(c, py::str(path).cast<std::string>());
           },
-          py::arg("path"), "Writes it as a CIF file, every atom listed.")
-      .def_readwrite("name", &Crystal::name)
+          py::arg("path"),
+          "Writes it as a CIF file, every atom listed. InputError if that cannot be written.")
+      .def_readwrite("name", &Crystal::name, "What it is called.")
       .def_property_readonly(
           "cell",
           [](const Crystal& c) {
@@ -180,7 +183,8 @@ void bind_crystal(py::module_& module) {
           "lattice_A",
           [](const Crystal& c) -> Mat3 { return c.cell.orthogonalization().transpose(); },
           "Rows a, b, c [Å] in the Cartesian frame a || x, c* || z; (3, 3).")
-      .def_property_readonly("volume_A3", [](const Crystal& c) { return c.volume(); })
+      .def_property_readonly(
+          "volume_A3", [](const Crystal& c) { return c.volume(); }, "Of the cell [Å³].")
       .def_property_readonly(
           "elements",
           [](const Crystal& c) {
@@ -200,13 +204,15 @@ void bind_crystal(py::module_& module) {
             return x;
           },
           "Fractions of the cell; (atoms, 3).")
-      .def_property_readonly("occupancies",
-                             [](const Crystal& c) {
-                               Eigen::VectorXd x(c.sites.size());
-                               for (std::size_t i = 0; i < c.sites.size(); ++i)
-                                 x[Eigen::Index(i)] = c.sites[i].occupancy;
-                               return x;
-                             })
+      .def_property_readonly(
+          "occupancies",
+          [](const Crystal& c) {
+            Eigen::VectorXd x(c.sites.size());
+            for (std::size_t i = 0; i < c.sites.size(); ++i)
+              x[Eigen::Index(i)] = c.sites[i].occupancy;
+            return x;
+          },
+          "Shares of the places that are taken, 0 to 1; (atoms).")
       .def_property_readonly(
           "B_A2",
           [](const Crystal& c) {

@@ -140,7 +140,8 @@ py::list find_disks(const Floats& patterns, const py::object& shape, const py::d
   {
     const LongCall call;
     DiskSearch search(made, rows, columns, detect, refine);
-    std::vector<std::vector<float>> electrons(std::size_t(threads()), std::vector<float>(pixels));
+    std::vector<std::vector<float>> electrons;  // a pattern for each thread
+    electrons.resize(std::size_t(threads()), std::vector<float>(pixels));
     parallel_for(long(count), [&](long i, int thread) {
       call.go_on();
       std::vector<float>& pattern = electrons[std::size_t(thread)];
@@ -197,12 +198,14 @@ void bind_scan(py::module_& module) {
                    const std::optional<std::array<std::size_t, 2>>&>(),
           py::arg("path"), py::arg("dataset") = "", py::arg("scan_shape") = py::none(),
           "dataset: of an HDF5 file with several. scan_shape: (rows, columns), where the file does "
-          "not say.")
+          "not say. InputError if\nthe file cannot be read or is of no known format.")
       .def_property_readonly("shape", &Scan::shape, "(rows, columns, q_rows, q_columns).")
-      .def_property_readonly("format", [](const Scan& s) { return s.cube().recording().format; })
+      .def_property_readonly(
+          "format", [](const Scan& s) { return s.cube().recording().format; },
+          "Name of the file's format.")
       .def_property_readonly(
           "energy_keV", [](const Scan& s) { return s.cube().recording().energy_keV; },
-          "NaN: the file does not say.")
+          "Of the electrons; NaN: the file does not say.")
       .def_property_readonly(
           "q_pixel",
           [](const Scan& s) {
@@ -213,16 +216,19 @@ void bind_scan(py::module_& module) {
           "says.")
       .def_property_readonly(
           "scan_step_A", [](const Scan& s) { return s.cube().scale().scan_step_A; },
-          "Between rows, between columns.")
+          "Between rows, between columns [Å]; NaN: the file does not say.")
       .def_property_readonly(
           "notes", [](const Scan& s) { return s.cube().recording().notes; },
           "What was assumed, or is missing.")
       .def("read", &Scan::read, py::arg("first"), py::arg("count"),
            "Patterns of positions row * columns + column from `first` on; (count, q_rows, "
-           "q_columns), NaN where\nnothing was recorded.")
-      .def("__getitem__", &Scan::at,
-           "scan[row, column]: one pattern (q_rows, q_columns). scan[row]: those of a row.")
-      .def("__len__", [](const Scan& s) { return s.cube().rows(); })
+           "q_columns), NaN where\nnothing was recorded. IndexError beyond the scan.")
+      .def("__getitem__", &Scan::at, py::arg("place"),
+           "scan[row, column]: one pattern (q_rows, q_columns). scan[row]: those of a row. "
+           "IndexError "
+           "beyond the scan.")
+      .def(
+          "__len__", [](const Scan& s) { return s.cube().rows(); }, "Rows of the scan.")
       .def("virtual_images", &Scan::images, py::arg("detectors"), py::arg("mask") = py::none(),
            "In one pass, however large the scan: an image (rows, columns) for every detector's "
            "weights (q_rows,\nq_columns) in a dict; centre_of_mass (rows, columns, 2): column, row "

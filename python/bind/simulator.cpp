@@ -63,12 +63,14 @@ class Simulator {
     std::vector<Vec2> incidence = {Vec2(0, 0)};
     if (!tilts_mrad.is_none()) incidence = tilts(tilts_mrad.cast<Reals>());
     py::gil_scoped_release release;
-    // split-step has a grid instead of a list: every beam of the zone on it is asked for
+    const BeamList list = beam_list(state_, options_, incidence);
+    // Bloch waves take the list by themselves, single scattering the beams that are asked for;
+    // split-step has a grid instead: every beam of the zone on it is asked for
     std::vector<Hkl> wanted = {Hkl{}};
-    if (engine_kind(state_, options_) == EngineKind::splitstep)
-      wanted = zone_beams(state_, options_.g_max_invA).hkl;
-    EngineWithBeams made =
-        make_engine(state_, wanted, options_, beam_list(state_, options_, incidence), incidence);
+    const EngineKind kind = engine_kind(state_, options_);
+    if (kind == EngineKind::kinematical) wanted = list.hkl;
+    if (kind == EngineKind::splitstep) wanted = zone_beams(state_, options_.g_max_invA).hkl;
+    EngineWithBeams made = make_engine(state_, wanted, options_, list, incidence);
     note_ = made.note;
     engine_ = std::make_shared<const Engine>(std::move(made.engine));
   }
@@ -411,11 +413,11 @@ void bind_simulator(py::module_& module) {
   py::class_<Parameter>(module, "Parameter",
                         "A direction in which the specimen or the beam changes, with a unit and a "
                         "range; made by a Simulator.")
-      .def_readonly("name", &Parameter::name)
-      .def_readonly("unit", &Parameter::unit)
-      .def_readonly("lower", &Parameter::lower)
-      .def_readonly("upper", &Parameter::upper)
-      .def_readonly("nominal", &Parameter::nominal)
+      .def_readonly("name", &Parameter::name, "What it is called in results of fits.")
+      .def_readonly("unit", &Parameter::unit, "Of its values.")
+      .def_readonly("lower", &Parameter::lower, "Least value that fits try.")
+      .def_readonly("upper", &Parameter::upper, "Greatest value that fits try.")
+      .def_readonly("nominal", &Parameter::nominal, "Value of the simulator as it was made.")
       .def("__repr__",
            [](const Parameter& p) { return "<pendel.Parameter " + p.name + " [" + p.unit + "]>"; });
 
@@ -435,7 +437,8 @@ void bind_simulator(py::module_& module) {
           "the incident beam, the crystal\nfixed. tilts_mrad (n, 2): further directions that the "
           "list of beams shall be good for.\nOther keywords as the keys of a study's engine: "
           "kind='auto' | 'splitstep' | 'bloch' | 'kinematical',\nscattering, absorption, "
-          "g_max_invA, slice_A, sg_max_invA, tolerance, zones, ...")
+          "g_max_invA, slice_A, sg_max_invA, tolerance, zones, ... StudyError for "
+          "what is out of range or unknown.")
       .def_property_readonly(
           "hkl", &Simulator::hkl,
           "Miller indices of the beams in the first layer's crystal; (beams, 3).")
@@ -514,8 +517,10 @@ void bind_simulator(py::module_& module) {
            "surrogate_tolerance:\nfits use a fast Chebyshev series of this error (Σ|ΔI|/ΣI), "
            "certified against the engine; needs ranges\nof all parameters and the engine "
            "splitstep.")
-      .def_property_readonly("hkl", &Model::hkl)
-      .def_property_readonly("parameters", [](const Model& m) { return m.model().parameters(); })
+      .def_property_readonly("hkl", &Model::hkl, "The disks; (disks, 3).")
+      .def_property_readonly(
+          "parameters", [](const Model& m) { return m.model().parameters(); },
+          "In the order of values.")
       .def(
           "__call__", [](const Model& m, const Reals& values) { return m.evaluate(values, false); },
           py::arg("values"),

@@ -1,6 +1,8 @@
 """The Python package: arrays in and out of the library, with its errors."""
+import ast
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -122,6 +124,61 @@ class Simulators(unittest.TestCase):
         series = simulator.thickness_series([20.0, 39.05], self.TILTS, layer=1)
         np.testing.assert_allclose(series[1], simulator.exit_waves(self.TILTS), atol=1e-10)
 
+    def test_cbed(self):
+        """An image is the sum of its disks; disks are intensities of single directions; polar ones have no twin."""
+        simulator = self.simulator()
+        disks = simulator.hkl[:13]
+        lacbed = simulator.lacbed(disks, 3.0, 7)
+        self.assertEqual(lacbed.shape, (13, 7, 7))
+        tilts = np.linspace(-3, 3, 7)
+        x, y = np.meshgrid(tilts, tilts)
+        inside = np.hypot(x, y) < 3 + 1e-9
+        np.testing.assert_array_equal(np.isnan(lacbed[0]), ~inside)
+        I = abs(simulator.exit_waves(np.column_stack([x[inside], y[inside]]))[:, :13]) ** 2
+        np.testing.assert_allclose(lacbed[:, inside], I.T, atol=1e-9)
+        two = simulator.lacbed(disks, 3.0, 7, thicknesses_A=[20.0, 39.05], layer=1)
+        np.testing.assert_allclose(two[1], lacbed, atol=1e-12)
+        self.assertGreater(np.nanmax(abs(two[0] - two[1])), 0.01)
+        self.assertGreater(np.nanmax(abs(lacbed[1:5] - lacbed[1:5, ::-1, ::-1])), 1e-3)
+        # an image: disks of 3 mrad stay apart (a* is 6.4 mrad), each pixel of one is one direction
+        detector = {"rows": 41, "columns": 61, "pixel_mrad": 0.5}
+        image = simulator.cbed(3.0, detector=detector)
+        self.assertEqual(image.shape, (41, 61))
+        fine = np.nan_to_num(simulator.lacbed([[0, 0, 0]], 3.0, 61)[0])
+        count = (~np.isnan(simulator.lacbed([[0, 0, 0]], 3.0, 61)[0])).sum()
+        middle = np.hypot(*np.meshgrid(np.arange(61) - 30, np.arange(41) - 20)) <= 7
+        self.assertAlmostEqual(image[middle].sum(), fine.sum() / count, delta=0.01)
+        self.assertLess(image.sum(), 1)
+        thick = simulator.cbed(3.0, detector=detector, thicknesses_A=[20.0, 39.05], layer=1)
+        np.testing.assert_allclose(thick[1], image, atol=1e-12)
+        counts = simulator.cbed(3.0, detector={**detector, "dose": 1e4}, coherent=False)
+        np.testing.assert_array_equal(counts, np.round(counts))
+        self.assertAlmostEqual(counts.sum() / 1e4, image.sum(), delta=0.05)
+        with self.assertRaisesRegex(pendel.StudyError, "detector: key columns is missing"):
+            simulator.cbed(3.0, detector={"rows": 41, "pixel_mrad": 0.5})
+        with self.assertRaisesRegex(pendel.StudyError, "source_size_A and focal_spread_A"):
+            simulator.cbed(3.0, detector=detector, coherent=False, probe={"source_size_A": 1})
+
+    def test_spots(self):
+        """Single scattering, against this file's arithmetic and the kinematical engine."""
+        pto = crystal("PbTiO3")
+        R = random_rotations(np.random.default_rng(8), 1)[0]
+        own = spots(pto, R)
+        found = pto.spots(R, 300, shape="gaussian", sigma_invA=0.02, g_max_invA=1.2, sg_max_invA=0.05)
+        self.assertEqual(found["hkl"][0].tolist(), [0, 0, 0])
+        place = [np.linalg.norm(found["g"][:, :2] - q, axis=1).argmin() for q in own[:, :2]]
+        np.testing.assert_allclose(found["intensity"][place], own[:, 2], rtol=1e-6)
+        slab = pto.spots(R, 300, thickness_A=20, g_max_invA=1.2)
+        engine = pendel.Simulator([(pto, 20)], 300, R_lab_crystal=R, kind="kinematical", g_max_invA=1.2)
+        beams = {tuple(h): i for i, h in enumerate(engine.hkl)}
+        I = abs(engine.exit_waves()[0]) ** 2
+        both = [(i, beams[tuple(h)]) for i, h in enumerate(slab["hkl"]) if tuple(h) in beams][1:]
+        self.assertGreater(len(both), 10)
+        here, there = slab["intensity"][[i for i, _ in both]], I[[j for _, j in both]]
+        np.testing.assert_allclose(here, there, rtol=0.02, atol=1e-6)  # the engine has refraction
+        with self.assertRaisesRegex(pendel.StudyError, "thickness_A belongs to"):
+            pto.spots(R, 300)
+
     def test_threads_do_not_matter(self):
         waves = []
         for count in 1, 2:
@@ -187,11 +244,27 @@ class Measured(unittest.TestCase):
         np.testing.assert_array_equal(scan[-1, 0], every[-1, 0])
         ring = pendel.annulus((q_rows, q_columns), (70, 71), outer=40, inner=12.5)
         self.assertAlmostEqual(ring.sum(), np.pi * (40**2 - 12.5**2), delta=3)
+        sector = pendel.annulus((q_rows, q_columns), (70, 71), outer=40, from_deg=0, to_deg=90)
+        self.assertAlmostEqual(sector.sum(), np.pi * 40**2 / 4, delta=3)
+        self.assertEqual((sector[100, 60], sector[100, 80] > 0.99), (0, True))
         found = scan.virtual_images({"ring": ring, "all": np.ones((q_rows, q_columns))})
         np.testing.assert_allclose(found["ring"], (every * ring).sum((2, 3)), rtol=1e-6)
         np.testing.assert_allclose(found["mean"], every.mean((0, 1)), rtol=1e-6)
         x = (every * np.arange(q_columns)).sum((2, 3)) / every.sum((2, 3))
         np.testing.assert_allclose(found["centre_of_mass"][..., 0], x, rtol=1e-6)
+        window = np.zeros((q_rows, q_columns))
+        window[50:90, 60:100] = 1  # a rectangle
+        found = scan.virtual_images({"window": window}, mask=window)
+        np.testing.assert_allclose(found["window"], every[..., 50:90, 60:100].sum((2, 3)), rtol=1e-6)
+        inside = every * window
+        x = (inside * np.arange(q_columns)).sum((2, 3)) / inside.sum((2, 3))
+        np.testing.assert_allclose(found["centre_of_mass"][..., 0], x, rtol=1e-6)
+        np.testing.assert_allclose(scan.median_pattern(), np.median(every.reshape(6, q_rows, q_columns), axis=0))
+        plane = pendel.integrated(np.full((7, 9), 0.5), np.full((7, 9), -0.25))
+        row, column = np.mgrid[:7, :9]
+        np.testing.assert_allclose(plane, 0.5 * (column - 4) - 0.25 * (row - 3), atol=1e-10)
+        with self.assertRaisesRegex(pendel.StudyError, "integrated: two arrays of one shape"):
+            pendel.integrated(np.zeros((2, 3)), np.zeros((3, 2)))
         with self.assertRaises(IndexError):
             scan[rows]
         with self.assertRaisesRegex(pendel.StudyError, "weights of one"):
@@ -393,6 +466,125 @@ class Orientations(unittest.TestCase):
             pendel.to_bunge(np.eye(4))
 
 
+class Interop(unittest.TestCase):
+    def test_py4dstem(self):
+        """A polar crystal's pattern, calculated in py4DSTEM's frame: x along rows, y along columns, z to the source."""
+        pto = crystal("PbTiO3")
+        M = np.linalg.qr(np.random.default_rng(6).normal(size=(3, 3)))[0]
+        M *= np.linalg.det(M)  # columns: the frame's axes in the crystal
+        hkl = pto.reflections(1.2)[1:]
+        g = pto.g(hkl) @ M
+        K = np.array([0, 0, -1 / (12.398419843 / np.sqrt(300 * (2 * 510.99895 + 300)))])
+        s = np.sqrt(K[2] ** 2 - (g[:, :2] ** 2).sum(1)) + (K + g)[:, 2]
+        I = abs(pto.structure_factors(hkl, 300)[0]) ** 2 * np.exp(-(s**2) / (2 * 0.02**2))
+        seen = (abs(s) < 0.05) & (I > 2e-3 * I[abs(s) < 0.05].max())
+        there = {"qx": g[seen, 0], "qy": g[seen, 1], "intensity": I[seen]}
+        R = pendel.interop.orientations_from_py4dstem(M)
+        here = pendel.interop.peaks_from_py4dstem(there)
+        np.testing.assert_allclose(here, spots(pto, R), atol=1e-9)
+        np.testing.assert_allclose(pendel.interop.orientations_to_py4dstem(R), M, atol=1e-15)
+        table = pendel.interop.peaks_to_py4dstem(here)
+        np.testing.assert_array_equal(table["qx"], there["qx"])
+
+        class PointList:
+            data = table
+        np.testing.assert_array_equal(pendel.interop.peaks_from_py4dstem(PointList()), here)
+        pixels = {"qx": 60 + there["qx"] / 0.01, "qy": 64 + there["qy"] / 0.01, "intensity": there["intensity"]}
+        np.testing.assert_allclose(pendel.interop.peaks_from_py4dstem(pixels, 0.01, (60, 64)), here, atol=1e-12)
+        with self.assertRaisesRegex(pendel.StudyError, "no qy; there are: qx, intensity"):
+            pendel.interop.peaks_from_py4dstem({"qx": [1], "intensity": [1]})
+
+    def test_py4dstem_own_orientations(self):
+        """Patterns of gold that py4DSTEM has made, with the orientations that it made them of."""
+        file = DATA.parent / "../shared/reference/py4dstem/acom/Au_fcc_easy.json"
+        if not file.exists():
+            self.skipTest("the reference patterns of py4DSTEM are not here")
+        reference = json.loads(file.read_text())
+        gold = crystal("Au")
+        matcher = pendel.Matcher(pendel.Library(gold, energy_keV=300, step_deg=3, g_max_invA=1.5))
+        patterns = [dict(zip(("qx", "qy", "intensity"), np.transpose(peaks))) for peaks in reference["peaks"][:40]]
+        found = matcher.match_all([pendel.interop.peaks_from_py4dstem(p) for p in patterns])
+        turned = np.diag([-1, -1, 1]) @ found["R_lab_crystal"]  # peaks alone often leave this open
+        R = pendel.interop.orientations_from_py4dstem(reference["truth_matrix_columns_xyz"][:40])
+        angle = np.minimum(pendel.misorientation_deg(gold, found["R_lab_crystal"], R),
+                           pendel.misorientation_deg(gold, turned, R))
+        self.assertLess(np.median(angle), 0.35)  # the target of the library's own tests
+        self.assertLess(np.quantile(angle, 0.9), 1.0)
+
+    def test_ase(self):
+        """There and back, and a mixed site as ase.spacegroup writes it."""
+        class Cell(np.ndarray):
+            def cellpar(self):
+                a, b, c = (np.linalg.norm(v) for v in self)
+                angle = lambda u, v: np.rad2deg(np.arccos(u @ v / np.linalg.norm(u) / np.linalg.norm(v)))
+                return np.array([a, b, c, angle(self[1], self[2]), angle(self[0], self[2]), angle(self[0], self[1])])
+
+        class Atoms:
+            """What of ase.Atoms is used."""
+            def __init__(self, symbols, scaled_positions, cell, pbc):
+                self.symbols, self.scaled, self.info, self.arrays = list(symbols), scaled_positions, {}, {}
+                self.cell = np.array(cell).view(Cell)
+            def get_chemical_symbols(self):
+                return self.symbols
+            def get_scaled_positions(self):
+                return self.scaled
+
+        try:
+            import ase
+            make = ase.Atoms
+        except ImportError:
+            make = Atoms
+            with self.assertRaisesRegex(ImportError, "crystal_to_ase needs ase"):
+                pendel.interop.crystal_to_ase(crystal("Au"))
+        for name in "PbTiO3", "LiCoO2":  # polar; hexagonal
+            full = crystal(name)
+            if make is Atoms:
+                atoms = make(full.elements, full.positions, full.lattice_A, True)
+            else:
+                atoms = pendel.interop.crystal_to_ase(full)
+                turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+                atoms.set_cell(atoms.cell @ (turn * np.linalg.det(turn)), scale_atoms=True)
+            back = pendel.interop.crystal_from_ase(atoms, B_A2=full.B_A2)
+            hkl = full.reflections(1.0)
+            np.testing.assert_allclose(back.cell, full.cell, atol=1e-9)
+            np.testing.assert_allclose(back.structure_factors(hkl, 200)[0], full.structure_factors(hkl, 200)[0],
+                                       atol=1e-6)  # B is that of anisotropic displacements in one of them
+        atoms = make(["Na", "Cl"], scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5]], cell=4 * np.eye(3), pbc=True)
+        atoms.info["occupancy"] = {"0": {"Na": 0.4, "K": 0.6}, "1": {"Cl": 1.0}}
+        atoms.arrays["spacegroup_kinds"] = np.array([0, 1])
+        mixed = pendel.interop.crystal_from_ase(atoms)
+        self.assertEqual((mixed.elements, mixed.occupancies.tolist()), (["Na", "K", "Cl"], [0.4, 0.6, 1.0]))
+        with self.assertRaisesRegex(pendel.StudyError, "occupancies below 1"):
+            pendel.interop.crystal_to_ase(mixed)
+        left = make(["Na"], scaled_positions=[[0, 0, 0]], cell=np.diag([4, 4, -4]), pbc=True)
+        with self.assertRaisesRegex(pendel.StudyError, "left-handed"):
+            pendel.interop.crystal_from_ase(left)
+
+    def test_orix(self):
+        class Rotation:
+            improper = np.zeros(5, bool)
+            data = np.random.default_rng(2).normal(size=(5, 4))
+        R = pendel.interop.orientations_from_orix(Rotation)
+        self.assertEqual(R.shape, (5, 3, 3))
+        q = Rotation.data / np.linalg.norm(Rotation.data, axis=1)[:, None]
+        np.testing.assert_allclose(pendel.to_quaternion(R), q * np.sign(q[:, :1]), atol=1e-12)
+        Rotation.improper[1] = True
+        with self.assertRaisesRegex(pendel.StudyError, "improper"):
+            pendel.interop.orientations_from_orix(Rotation)
+        try:
+            import orix.vector
+        except ImportError:
+            with self.assertRaisesRegex(ImportError, "orientations_to_orix needs orix"):
+                pendel.interop.orientations_to_orix(R)
+            self.skipTest("orix is not here: its objects are not made")
+        orientation = pendel.interop.orientations_to_orix(R, crystal("PbTiO3"))
+        self.assertEqual(orientation.symmetry.name, "4mm")
+        np.testing.assert_allclose(pendel.interop.orientations_from_orix(orientation), R, atol=1e-12)
+        v = np.array([0.3, -0.2, 0.5])  # in the map frame: x right, y up, z to the source
+        np.testing.assert_allclose((orientation * orix.vector.Vector3d(v)).data,
+                                   (v * [1, -1, -1]) @ R, atol=1e-12)
+
+
 class Studies(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
@@ -429,6 +621,98 @@ print(pendel.run(images, output=images + ".h5") == images + ".h5")
         done = subprocess.run([sys.executable, "-c", program, str(self.folder / "study.yaml")], text=True,
                               capture_output=True, timeout=120)
         self.assertEqual(done.stdout.split(), ["stopped", "True"], done.stderr)
+
+
+class Types(unittest.TestCase):
+    """The stub says what the compiled module is, and everything says what it does."""
+    stub = {node.name: node for node in ast.parse((pathlib.Path(pendel.__file__).parent / "_pendel.pyi").read_text()).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+
+    @staticmethod
+    def of_docstring(text):
+        """[(name, type, whether it has a default)], and the type returned, from "f(a: int, b: float = 0) -> int"."""
+        line = text.splitlines()[0]
+        inside, depth, parts = line[line.index("(") + 1:line.rindex(")")], 0, [""]
+        for letter in inside:
+            depth += (letter in "([{") - (letter in ")]}")
+            if letter == "," and depth == 0:
+                parts.append("")
+            else:
+                parts[-1] += letter
+        arguments = []
+        for part in filter(None, map(str.strip, parts)):
+            name, _, rest = part.partition(":")
+            kind, default, _ = rest.partition("=")
+            arguments.append((name, kind.strip(), bool(default)))
+        return arguments, line[line.rindex(")") + 1:].replace("->", "").strip()
+
+    @staticmethod
+    def of_stub(function):
+        a = function.args
+        first = len(a.args) - len(a.defaults)
+        arguments = [(x.arg, ast.unparse(x.annotation) if x.annotation else "", i >= first)
+                     for i, x in enumerate(a.args)]
+        if a.kwarg:
+            arguments.append(("**kwargs", "", False))
+        return arguments, ast.unparse(function.returns)
+
+    def compare(self, where, function, described):
+        there, returned = self.of_docstring(described)
+        here, returns = self.of_stub(function)
+        self.assertEqual([(name, default) for name, _, default in there], [(n, d) for n, _, d in here], where)
+        plain = {"int", "float", "str", "bool"}
+        for (name, kind, _), (_, own, _) in zip(there, here):
+            if kind in plain and name != "self":
+                self.assertEqual(kind, own, f"{where}({name})")
+        if returned in plain:
+            self.assertEqual(returned, returns, where)
+
+    @staticmethod
+    def documented(text):
+        return len(text.strip().splitlines()) > 1 and len(text.strip().splitlines()[-1]) > 5
+
+    def test_stub(self):
+        module = pendel._pendel
+        functions = {n: v for n, v in vars(module).items() if type(v).__name__ == "builtin_function_or_method"}
+        classes = {n: v for n, v in vars(module).items() if isinstance(v, type)}
+        self.assertEqual(set(functions) | set(classes), set(self.stub))
+        self.assertGreater(len(functions), 15)
+        for name, function in functions.items():
+            self.compare(name, self.stub[name], function.__doc__)
+            self.assertTrue(name.startswith("_") or self.documented(function.__doc__), name)
+        for name, made in classes.items():
+            if issubclass(made, Exception):
+                self.assertTrue(made.__doc__, name)
+                self.assertEqual(made.__base__.__name__, self.stub[name].bases[0].id)
+                continue
+            self.assertTrue(made.__doc__, name)
+            own = {n: v for n, v in vars(made).items()
+                   if n in ("__init__", "__call__", "__getitem__", "__len__") or not n.startswith("_")}
+            if not (own["__init__"].__doc__ or "").startswith("__init__(self"):
+                del own["__init__"]  # others make it
+            members = {n.name: n for n in self.stub[name].body if isinstance(n, ast.FunctionDef)}
+            fields = {n.target.id for n in self.stub[name].body if isinstance(n, ast.AnnAssign)}
+            self.assertEqual(set(own), set(members) | fields, name)
+            for n, value in own.items():
+                where = f"{name}.{n}"
+                if isinstance(value, property):
+                    self.assertTrue(value.__doc__, where)
+                    self.assertEqual(value.fset is not None, n in fields, where)
+                    if n in members:
+                        self.assertEqual(members[n].decorator_list[0].id, "property", where)
+                    continue
+                value = getattr(made, n)
+                self.compare(where, members[n], value.__doc__)
+                self.assertTrue(self.documented(value.__doc__), where)
+
+    def test_names(self):
+        for name in pendel.__all__:
+            self.assertTrue(getattr(pendel, name).__doc__, name)
+        public = {n for n, v in vars(pendel._pendel).items() if not n.startswith("_")}
+        self.assertEqual(public - set(pendel.__all__), set())
+        for name in pendel.interop.__all__:
+            self.assertTrue(getattr(pendel.interop, name).__doc__, name)
+        self.assertTrue((pathlib.Path(pendel.__file__).parent / "py.typed").exists())
 
 
 class Documentation(unittest.TestCase):
