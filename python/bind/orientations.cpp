@@ -579,7 +579,8 @@ void bind_orientations(py::module_& module) {
            "Into an HDF5 file that the study `match` reads, too; it appears whole or not at all.")
       .def_property_readonly(
           "phases", [](const Library& l) { return *l.names(); }, "Names of the crystals.")
-      .def("__len__", [](const Library& l) { return l.phases().size(); })
+      .def(
+          "__len__", [](const Library& l) { return l.phases().size(); }, "Number of phases.")
       .def(
           "crystal", [](const Library& l, const py::object& p) { return l.phase(p).crystal; },
           py::arg("phase") = 0, "The crystal of a phase, by index or name.")
