@@ -405,6 +405,18 @@ class Orientations(unittest.TestCase):
         self.assertAlmostEqual(sum(one.phase_probability.values()), 1)
         self.assertAlmostEqual(one.error_deg, np.rad2deg(np.sqrt(np.trace(one.candidates[0].covariance))))
 
+    def test_matching_is_quick(self):
+        """A pattern of 30 peaks, two phases, one thread: a millisecond or two of the library's, no more of Python's."""
+        patterns = [spots(self.crystals["PTO"], R)[:30] for R in random_rotations(np.random.default_rng(3), 100)]
+        matcher = pendel.Matcher(self.library)
+        pendel.set_threads(1)
+        start = time.process_time()
+        found = matcher.match_all(patterns)
+        together = (time.process_time() - start) / len(patterns)
+        pendel.set_threads(0)
+        self.assertGreater((found["phase_id"] == 1).mean(), 0.9)
+        self.assertLess(together, 5e-3)
+
     def test_overlapping(self):
         random = np.random.default_rng(4)
         matcher = pendel.Matcher(pendel.Library(self.crystals["Au"], **self.options), overlapping=2)
@@ -603,7 +615,7 @@ class Studies(unittest.TestCase):
             pendel.run(study, output=self.folder / "out.h5", scan__file=self.folder / "an 'odd': näme")
 
     def test_interrupt(self):
-        """Ctrl-C ends a run with KeyboardInterrupt; the process goes on."""
+        """Ctrl-C ends a run, and any long call, with KeyboardInterrupt; the process goes on."""
         program = """
 import os, signal, sys, threading, time, pendel
 study = sys.argv[1]
@@ -614,18 +626,27 @@ try:
         pendel.run(study, output=study + ".h5")
 except KeyboardInterrupt:
     print("stopped")
+simulator = pendel.Simulator([(pendel.Crystal.from_cif(sys.argv[2]), 100)], 200, zone_axis=[0, 0, 1], x_axis=[1, 0, 0],
+                             kind="splitstep", g_max_invA=3)
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    for again in range(1000):
+        simulator.exit_waves([[0.001 * i, 0] for i in range(2000)])
+except KeyboardInterrupt:
+    print("stopped")
 images = study + ".images.yaml"
 open(images, "w").write(pendel.new_study("images"))
 print(pendel.run(images, output=images + ".h5") == images + ".h5")
 """
-        done = subprocess.run([sys.executable, "-c", program, str(self.folder / "study.yaml")], text=True,
-                              capture_output=True, timeout=120)
-        self.assertEqual(done.stdout.split(), ["stopped", "True"], done.stderr)
+        done = subprocess.run([sys.executable, "-c", program, str(self.folder / "study.yaml"),
+                               str(DATA / "cif/SrTiO3.cif")], text=True, capture_output=True, timeout=120)
+        self.assertEqual(done.stdout.split(), ["stopped", "stopped", "True"], done.stderr)
 
 
 class Types(unittest.TestCase):
     """The stub says what the compiled module is, and everything says what it does."""
-    stub = {node.name: node for node in ast.parse((pathlib.Path(pendel.__file__).parent / "_pendel.pyi").read_text()).body
+    text = (pathlib.Path(pendel.__file__).parent / "_pendel.pyi").read_text()
+    stub = {node.name: node for node in ast.parse(text).body
             if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
 
     @staticmethod
