@@ -48,9 +48,12 @@ docs: ## build the manual into build/docs/site; warnings are errors
 	@cmake --build build/release --parallel $(JOBS) --target python_package
 	@rm -rf build/docs && mkdir -p build/docs/site
 	@(cat docs/Doxyfile; echo OUTPUT_DIRECTORY = build/docs/site) | doxygen -
+	@# Doxygen links to lists of private classes, which it leaves out.
+	@sed -i 's|<a href="#nested-classes">Classes</a> &#124;||' build/docs/site/cpp/*.html
 	@PYTHONPATH=build/release/python $(PENDEL_PYTHON) -m sphinx -q -W --keep-going -b html -c docs \
 	  -d build/docs/doctrees . build/docs/site
 	@echo '<meta http-equiv="refresh" content="0; url=docs/contents.html">' > build/docs/site/index.html
+	@scripts/check_links.py build/docs/site
 	@echo "The manual begins at build/docs/site/index.html"
 
 notebooks: ## write the notebooks of docs/notebooks as .ipynb beside their sources
