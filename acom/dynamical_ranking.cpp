@@ -114,69 +114,129 @@ double intensity_misfit(const ArrayXd& seen, const Eigen::Ref<const ArrayXd>& ro
   return square.unaryExpr(&bent_square).sum();
 }
 
-DynamicalCandidate compared(const std::vector<PeakVector>& peaks, const Match& match,
-                            const DynamicalPatterns& patterns, double g_max,
-                            const DynamicalRankingOptions& options) {
-  const std::vector<double>& t = patterns.thickness_A();
-  const Sorted spots = sorted(peaks, patterns.spots(match.R_lab_crystal), g_max, options);
-  ArrayXd seen(Index(peaks.size()));
-  for (std::size_t i = 0; i < peaks.size(); ++i) seen[Index(i)] = std::sqrt(peaks[i].intensity);
-  ArrayXd misfit(Index(t.size()));
-  for (Index k = 0; k < misfit.size(); ++k)
-    misfit[k] =
-        peaks.empty() ? 0 : intensity_misfit(seen, spots.root.col(k), options.intensity_error);
-  Index best = 0;
-  const double least = misfit.minCoeff(&best);
-
-  DynamicalCandidate result{match, 0, least + spots.misfit, spots.misfit};
-  result.match.thickness_A = t[std::size_t(best)];
-  // The likelihood as a density over the thicknesses, each standing for the interval around it;
-  // flatter if the peaks scatter more than they should (unknowns: scale and thickness).
-  const double scatter = std::max(1.0, least / std::max(1.0, double(peaks.size()) - 2));
-  double sum = 0, second = 0;
-  for (std::size_t k = 0; k < t.size(); ++k) {
-    const double width = 0.5 * (t[std::min(k + 1, t.size() - 1)] - t[k ? k - 1 : 0]);
-    const double density = width * std::exp(-0.5 * (misfit[Index(k)] - least) / scatter);
-    sum += density;
-    second += density * (std::pow(t[k] - result.match.thickness_A, 2) + width * width / 12);
+/// −2 ln likelihood of one candidate at every thickness, at the tilt that is best for it.
+class Profile {
+ public:
+  Profile(const std::vector<PeakVector>& peaks, const Match& match,
+          const DynamicalPatterns& patterns, double g_max, const DynamicalRankingOptions& options)
+      : peaks_(&peaks), match_(match), patterns_(&patterns), g_max_(g_max), options_(&options) {
+    const std::size_t count = patterns.thickness_A().size();
+    seen_.resize(Index(peaks.size()));
+    for (std::size_t i = 0; i < peaks.size(); ++i) seen_[Index(i)] = std::sqrt(peaks[i].intensity);
+    intensities_.setZero(Index(count));
+    total_.setConstant(Index(count), std::numeric_limits<double>::infinity());
+    R_.resize(count);
+    compare(match.R_lab_crystal);
   }
-  result.thickness_error_A = std::sqrt(second / sum);
-  return result;
-}
 
-/// A grid of tilts about where it is, then ever smaller hexagons about the best so far.
-DynamicalCandidate tilted(const std::vector<PeakVector>& peaks, DynamicalCandidate best,
-                          const DynamicalPatterns& patterns, double g_max,
-                          const DynamicalRankingOptions& options) {
-  const auto try_about = [&](const Match& centre, double radius, int directions, double phase) {
+  /// A grid of tilts about where it is, then ever smaller hexagons about the best of every
+  /// thickness that contends: intensities beat with it, and each beat has a tilt of its own.
+  void tilt() {
+    constexpr double spacing = 0.004;  // rad: intensities change within tenths of a degree
+    const int rings = int(std::ceil(options_->farthest / spacing - 1e-9));
+    double radius = options_->farthest / rings;
+    for (int ring = 1; ring <= rings; ++ring)
+      compare_about(match_.R_lab_crystal, ring * radius, 6 * ring, 0);
+    constexpr int halvings = 4;
+    for (int i = 0; i < halvings; ++i) {
+      radius /= 2;
+      for (const Index k : contenders())
+        compare_about(Mat3(R_[std::size_t(k)]), radius, 6, 0.5 * (i % 2));
+    }
+  }
+
+  double least() const { return total_.minCoeff(); }
+
+  Match best() const {
+    const std::vector<double>& t = patterns_->thickness_A();
+    Index best = 0;
+    const double least = total_.minCoeff(&best);
+    Match result = match_;
+    result.dynamical_misfit = least;
+    result.R_lab_crystal = R_[std::size_t(best)];
+    result.thickness_A = t[std::size_t(best)];
+    // The likelihood as a density over the thicknesses, each standing for the interval around it.
+    const Scatter scatter = learnt();
+    double sum = 0, second = 0;
+    for (std::size_t k = 0; k < t.size(); ++k) {
+      const double width = 0.5 * (t[std::min(k + 1, t.size() - 1)] - t[k ? k - 1 : 0]);
+      const double behind = (total_[Index(k)] - least) / scatter.factor;
+      const double density =
+          width * std::pow(1 + behind / scatter.freedom, -0.5 * (scatter.freedom + 1));
+      sum += density;
+      second += density * (std::pow(t[k] - result.thickness_A, 2) + width * width / 12);
+    }
+    result.thickness_error_A = std::sqrt(second / sum);
+    return result;
+  }
+
+ private:
+  /// How far model and intensities are apart is itself learnt from the residuals, the error given
+  /// being worth as much as `given` intensities: likelihoods are Student's, not Gauss's.
+  struct Scatter {
+    double freedom, factor;  // of variances
+  };
+  Scatter learnt() const {
+    constexpr double given = 10, unknowns = 4;  // scale, thickness and two tilts
+    Index best = 0;
+    total_.minCoeff(&best);
+    const double freedom = given + std::max(0.0, double(peaks_->size()) - unknowns);
+    return {freedom, (given + intensities_[best]) / freedom};
+  }
+
+  void compare(const Mat3& R_lab_crystal) {
+    const Sorted spots = sorted(*peaks_, patterns_->spots(R_lab_crystal), g_max_, *options_);
+    for (Index k = 0; k < total_.size(); ++k) {
+      const double misfit =
+          peaks_->empty() ? 0
+                          : intensity_misfit(seen_, spots.root.col(k), options_->intensity_error);
+      if (misfit + spots.misfit >= total_[k]) continue;
+      total_[k] = misfit + spots.misfit;
+      intensities_[k] = misfit;
+      R_[std::size_t(k)] = R_lab_crystal;
+    }
+  }
+
+  void compare_about(const Mat3& centre, double radius, int directions, double phase) {
     for (int i = 0; i < directions; ++i) {
       const double angle = 2 * electron::pi * (i + phase) / directions;
-      Match match = centre;
-      match.R_lab_crystal =
-          rotation_about({std::cos(angle), std::sin(angle), 0}, radius) * centre.R_lab_crystal;
-      const DynamicalCandidate other = compared(peaks, match, patterns, g_max, options);
-      if (other.misfit < best.misfit) best = other;
+      compare(rotation_about({std::cos(angle), std::sin(angle), 0}, radius) * centre);
     }
-  };
-  const Match start = best.match;
-  for (int ring = 1; ring <= 3; ++ring) try_about(start, options.farthest * ring / 3, 6 * ring, 0);
-  constexpr int halvings = 4;
-  double radius = options.farthest / 3;
-  for (int i = 0; i < halvings; ++i) try_about(Match(best.match), radius /= 2, 6, 0.5 * (i % 2));
-  return best;
-}
+  }
 
-void sort(std::vector<DynamicalCandidate>& candidates) {
-  std::stable_sort(
-      candidates.begin(), candidates.end(),
-      [](const DynamicalCandidate& a, const DynamicalCandidate& b) { return a.misfit < b.misfit; });
-}
+  /// Minima over the thickness that the best has not left far behind, the lowest first.
+  std::vector<Index> contenders() const {
+    constexpr std::size_t most = 4;
+    constexpr double far = 25;  // five standard deviations
+    const double worst = total_.minCoeff() + far * learnt().factor;
+    std::vector<Index> result;
+    const Index count = total_.size();
+    for (Index k = 0; k < count; ++k)
+      if (total_[k] <= worst && (k == 0 || total_[k] < total_[k - 1]) &&
+          (k + 1 == count || total_[k] <= total_[k + 1]))
+        result.push_back(k);
+    std::stable_sort(result.begin(), result.end(),
+                     [&](Index a, Index b) { return total_[a] < total_[b]; });
+    if (result.size() > most) result.resize(most);
+    return result;
+  }
+
+  const std::vector<PeakVector>* peaks_;
+  Match match_;
+  const DynamicalPatterns* patterns_;
+  double g_max_;
+  const DynamicalRankingOptions* options_;
+  ArrayXd seen_;
+  ArrayXd total_, intensities_;  // (thicknesses): misfit, and the intensities' part of it
+  std::vector<Mat3> R_;
+};
 
 }  // namespace
 
-std::vector<DynamicalCandidate> ranked_dynamically(
-    const std::vector<PeakVector>& peaks, const std::vector<Match>& candidates,
-    const std::vector<const DynamicalPatterns*>& patterns, const DynamicalRankingOptions& options) {
+std::vector<Match> ranked_dynamically(const std::vector<PeakVector>& peaks,
+                                      const std::vector<Match>& candidates,
+                                      const std::vector<const DynamicalPatterns*>& patterns,
+                                      const DynamicalRankingOptions& options) {
   require(options.reach > 0, "the reach [1/A] of a peak", options.reach, "positive");
   require(options.position_error > 0, "position_error [1/A]", options.position_error, "positive");
   require(options.intensity_error > 0, "intensity_error", options.intensity_error, "positive");
@@ -195,17 +255,18 @@ std::vector<DynamicalCandidate> ranked_dynamically(
   for (const PeakVector& peak : peaks)
     if (peak.intensity > 0 && peak.q.norm() >= options.reach && peak.q.norm() <= g_max)
       used.push_back(peak);
-  std::vector<DynamicalCandidate> result;
+  std::vector<Profile> profiles;
   for (const Match& match : candidates) {
     require(match.phase >= 0 && match.phase < int(patterns.size()), "the phase of a candidate",
             match.phase, "the number of one with patterns");
-    result.push_back(compared(used, match, *patterns[std::size_t(match.phase)], g_max, options));
+    profiles.emplace_back(used, match, *patterns[std::size_t(match.phase)], g_max, options);
   }
-  sort(result);
-  for (std::size_t i = 0; i < result.size() && int(i) < options.tilted; ++i)
-    result[i] =
-        tilted(used, result[i], *patterns[std::size_t(result[i].match.phase)], g_max, options);
-  sort(result);
+  const auto by_misfit = [](const Profile& a, const Profile& b) { return a.least() < b.least(); };
+  std::stable_sort(profiles.begin(), profiles.end(), by_misfit);
+  for (std::size_t i = 0; i < profiles.size() && int(i) < options.tilted; ++i) profiles[i].tilt();
+  std::stable_sort(profiles.begin(), profiles.end(), by_misfit);
+  std::vector<Match> result;
+  for (const Profile& one : profiles) result.push_back(one.best());
   return result;
 }
 

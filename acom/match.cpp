@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "acom/dynamical_ranking.hpp"
 #include "acom/phase_candidates.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
@@ -75,43 +76,82 @@ PatternMatch Matcher::match(const std::vector<PeakVector>& peaks) const {
   const std::vector<Misfit> misfits = rank(peaks, found);
 
   const Candidate& first = found.front();
-  const PhaseCandidates& phase = phases_[std::size_t(first.match.phase)];
-  const Mat3 turned = rotation_about(Vec3::UnitZ(), pi) * first.match.R_lab_crystal;
-  result.reliability = result.phase_reliability = 1;
-  result.flags = 0;
-  if (first.match.peaks < options_.least_peaks)
-    result.flags |= few_peaks;
-  else if (first.match.score < options_.least_score)
-    result.flags |= unexplained;
-  std::vector<double> odds(phases_.size(), 0);
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const Match& match = found[i].match;
-    result.candidates.push_back(match);
-    double& odd = odds[std::size_t(match.phase)];
-    if (i == 0) {
-      odd = 1;
-      result.tied = 1;
-      continue;
-    }
+  std::vector<Standing> standings{{true, 1}};
+  for (std::size_t i = 1; i < found.size(); ++i) {
     const double ahead = stays_ahead(first, found[i]);
-    const double lead = std::max(0.0, 1 - match.score / first.match.score);
-    const bool as_well = ahead < counts && !fits_worse(misfits[i], misfits[0]);
-    if (as_well && result.tied == int(i)) ++result.tied;
-    if (match.phase == first.match.phase) {
-      result.reliability = std::min(result.reliability, lead);
-      if (as_well) result.flags |= phase.same(turned, match.R_lab_crystal) ? turned_180 : ambiguous;
+    standings.push_back(
+        {ahead < counts && !fits_worse(misfits[i], misfits[0]), (1 - ahead) / ahead});
+  }
+  for (const Candidate& candidate : found) result.candidates.push_back(candidate.match);
+  judge(result, standings);
+  return result;
+}
+
+/// Everything that a match says besides its candidates, which are in order.
+void Matcher::judge(PatternMatch& match, const std::vector<Standing>& standings) const {
+  const Match& first = match.candidates.front();
+  const PhaseCandidates& phase = phases_[std::size_t(first.phase)];
+  const Mat3 turned = rotation_about(Vec3::UnitZ(), pi) * first.R_lab_crystal;
+  match.tied = 1;
+  match.reliability = match.phase_reliability = 1;
+  match.flags = 0;
+  if (first.peaks < options_.least_peaks)
+    match.flags |= few_peaks;
+  else if (first.score < options_.least_score)
+    match.flags |= unexplained;
+  std::vector<double> odds(phases_.size(), 0);
+  odds[std::size_t(first.phase)] = 1;
+  for (std::size_t i = 1; i < match.candidates.size(); ++i) {
+    const Match& other = match.candidates[i];
+    const bool as_well = standings[i].as_well;
+    const double lead = std::max(0.0, 1 - other.score / first.score);
+    if (as_well && match.tied == int(i)) ++match.tied;
+    if (other.phase == first.phase) {
+      match.reliability = std::min(match.reliability, lead);
+      if (as_well) match.flags |= phase.same(turned, other.R_lab_crystal) ? turned_180 : ambiguous;
     } else {
-      result.phase_reliability = std::min(result.phase_reliability, lead);
-      odd = std::max({odd, 1e-300, (1 - ahead) / ahead});
-      if (as_well) result.flags |= phase_uncertain;
+      match.phase_reliability = std::min(match.phase_reliability, lead);
+      double& odd = odds[std::size_t(other.phase)];
+      odd = std::max({odd, 1e-300, standings[i].odds});
+      if (as_well) match.flags |= phase_uncertain;
     }
   }
   double sum = 0;
   for (const double odd : odds) sum += odd;
-  for (const double odd : odds) result.phase_probability.push_back(odd / sum);
+  match.phase_probability.clear();
+  for (const double odd : odds) match.phase_probability.push_back(odd / sum);
   // what fits as well as something that does not fit is of no interest
-  if (!result.indexed()) result.flags &= few_peaks | unexplained;
-  return result;
+  if (!match.indexed()) match.flags &= few_peaks | unexplained;
+}
+
+PatternMatch Matcher::reranked(PatternMatch match, const std::vector<PeakVector>& peaks,
+                               const std::vector<const DynamicalPatterns*>& patterns,
+                               const DynamicalRankingOptions& options) const {
+  if (!match.indexed()) return match;
+  const auto behind = std::stable_partition(
+      match.candidates.begin(), match.candidates.end(), [&](const Match& one) {
+        return one.score >= options_.least_score && one.peaks >= options_.least_peaks;
+      });
+  const std::vector<Match> others(behind, match.candidates.end());
+  match.candidates.erase(behind, match.candidates.end());
+  const Match before = match.candidates.front();
+  match.candidates = ranked_dynamically(peaks, match.candidates, patterns, options);
+  const double least = match.candidates.front().dynamical_misfit;
+  // two coordinates and an intensity of each peak; orientation, scale and thickness are fitted
+  const double scatter = std::max(1.0, least / std::max(1, 3 * match.peaks - 5));
+  std::vector<Standing> standings;
+  for (const Match& one : match.candidates) {
+    const double likelihood = std::exp(-0.5 * (one.dynamical_misfit - least) / scatter);
+    standings.push_back({likelihood > 0.05, likelihood});  // as fits_worse has it
+  }
+  match.candidates.insert(match.candidates.end(), others.begin(), others.end());
+  standings.resize(match.candidates.size());
+  judge(match, standings);
+  const Match& first = match.candidates.front();
+  if (first.phase != before.phase ||
+      !phases_[std::size_t(first.phase)].same(first.R_lab_crystal, before.R_lab_crystal))
+    match.flags |= by_dynamics;
+  return match;
 }
 
 /// All with the errors that the best fit among them has.
@@ -158,15 +198,26 @@ std::vector<Misfit> Matcher::rank(const std::vector<PeakVector>& peaks,
   return result;
 }
 
+OrientationSolution solution_of(const Match& match) {
+  OrientationSolution result;
+  result.phase = match.phase;
+  result.R_lab_crystal = match.R_lab_crystal;
+  result.score = match.score;
+  result.peaks_used = match.peaks;
+  result.residual_invA = match.residual_invA;
+  result.error_deg = std::sqrt(match.covariance.trace()) * 180 / pi;
+  result.thickness_A = match.thickness_A;
+  result.thickness_error_A = match.thickness_error_A;
+  result.dynamical_misfit = match.dynamical_misfit;
+  return result;
+}
+
 MapPosition map_position(const PatternMatch& match) {
   MapPosition result;
   result.peaks = match.peaks;
   result.flags = match.flags;
   if (!match.indexed()) return result;
-  for (const Match& one : match.candidates)
-    result.solutions.push_back({one.phase, one.R_lab_crystal, one.score, one.peaks,
-                                one.residual_invA, std::sqrt(one.covariance.trace()) * 180 / pi,
-                                one.thickness_A});
+  for (const Match& one : match.candidates) result.solutions.push_back(solution_of(one));
   result.reliability = match.reliability;
   result.phase_reliability = match.phase_reliability;
   result.phase_probability = match.phase_probability;

@@ -38,6 +38,10 @@ struct Match {
   /// Of a small rotation about lab x, y, z [rad²]; NaN if not refined.
   Mat3 covariance = Mat3::Constant(std::numeric_limits<double>::quiet_NaN());
   double thickness_A = std::numeric_limits<double>::quiet_NaN();  ///< NaN: library without
+  /// Standard error, no less than the thicknesses' spacing allows; NaN: not compared by
+  /// dynamical_ranking.hpp, likewise −2 ln of the likelihood of positions and intensities.
+  double thickness_error_A = std::numeric_limits<double>::quiet_NaN();
+  double dynamical_misfit = std::numeric_limits<double>::quiet_NaN();
   int template_index = -1;  ///< from which it was refined, in its library
 };
 
@@ -59,7 +63,9 @@ struct PatternMatch {
   bool indexed() const { return !(flags & (few_peaks | unexplained)); }
 };
 
-/// As a map holds it; without solutions if not indexed.
+/// As a map holds it.
+OrientationSolution solution_of(const Match& match);
+/// Likewise; without solutions if not indexed.
 MapPosition map_position(const PatternMatch& match);
 
 /// One of several crystals that lie above each other.
@@ -70,6 +76,7 @@ struct Overlapping {
 };
 
 struct Candidate;
+struct DynamicalRankingOptions;
 struct Misfit;
 class PhaseCandidates;
 
@@ -89,9 +96,22 @@ class Matcher {
   /// Each explains at least least_peaks peaks that the others do not. Empty: not indexed.
   std::vector<Overlapping> match_overlapping(const std::vector<PeakVector>& peaks, int most) const;
 
+  /// The match with its candidates put in order by multiple scattering, as far as they fit well
+  /// enough to be indexed; ties, flags and probabilities of phases are then by that likelihood. See
+  /// dynamical_ranking.hpp, also for errors; `patterns`: of each phase.
+  PatternMatch reranked(PatternMatch match, const std::vector<PeakVector>& peaks,
+                        const std::vector<const DynamicalPatterns*>& patterns,
+                        const DynamicalRankingOptions& options) const;
+
   const MatchOptions& options() const { return options_; }
 
  private:
+  /// Of a candidate against the first.
+  struct Standing {
+    bool as_well = false;  ///< fits as well
+    double odds = 0;
+  };
+  void judge(PatternMatch& match, const std::vector<Standing>& standings) const;
   std::vector<Misfit> misfits(const std::vector<PeakVector>& peaks,
                               const std::vector<Candidate>& candidates) const;
   std::vector<Misfit> rank(const std::vector<PeakVector>& peaks,

@@ -33,6 +33,8 @@ struct OrientationSolution {
   double error_deg = not_known;      ///< standard error: root of the sum over three axes
   double thickness_A = not_known;    ///< where the library has thicknesses
   double share = not_known;  ///< of crystals above each other: of the intensity that they explain
+  double thickness_error_A = not_known;  ///< standard error, where multiple scattering was compared
+  double dynamical_misfit = not_known;   ///< −2 ln of its likelihood there
 };
 
 /// What is to be known of a position besides; a sum of these.
@@ -43,6 +45,7 @@ enum OrientationFlag : unsigned {
   few_peaks = 8,        ///< not indexed: fewer peaks than it takes
   unexplained = 16,     ///< not indexed: no template is like the peaks
   by_neighbours = 32,   ///< not the best solution, but the one that continues the neighbours'
+  by_dynamics = 64,     ///< not the best by single scattering, but by multiple scattering
 };
 
 struct MapPosition {

@@ -185,12 +185,12 @@ int main(int argc, char** argv) {
         for (const int tilted : {0, DynamicalRankingOptions().tilted}) {
           DynamicalRankingOptions options;
           options.tilted = tilted;
-          const std::vector<DynamicalCandidate> ranked =
+          const std::vector<Match> ranked =
               ranked_dynamically(one.peaks[k], found, patterns, options);
           if (ranked.empty())
             print(tilted ? 2 : 1, Match(), std::nan(""));
           else
-            print(tilted ? 2 : 1, ranked[0].match, ranked[0].thickness_error_A);
+            print(tilted ? 2 : 1, ranked[0], ranked[0].thickness_error_A);
         }
         const std::vector<Match> many = by_many.match(one.peaks[k]).candidates;
         print(3, many.empty() ? Match() : many[0], std::nan(""));

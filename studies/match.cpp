@@ -9,6 +9,7 @@
 
 #include "acom/ang.hpp"
 #include "acom/ctf.hpp"
+#include "acom/dynamical_ranking.hpp"
 #include "acom/joint_calibration.hpp"
 #include "acom/library_file.hpp"
 #include "core/electron.hpp"
@@ -27,18 +28,51 @@ namespace {
 
 constexpr double degree = electron::pi / 180;
 
-OrientationSolution solution_of(const Overlapping& crystal) {
-  OrientationSolution s;
-  s.phase = crystal.match.phase;
-  s.R_lab_crystal = crystal.match.R_lab_crystal;
-  s.score = crystal.match.score;
-  s.peaks_used = crystal.match.peaks;
-  s.residual_invA = crystal.match.residual_invA;
-  s.error_deg = std::sqrt(crystal.match.covariance.trace()) / degree;
-  s.thickness_A = crystal.match.thickness_A;
-  s.share = crystal.share;
-  return s;
-}
+/// Patterns to rank candidates by, of each phase.
+class DynamicalRanking {
+ public:
+  DynamicalRanking(const MatchDynamicalOptions& keys, const std::vector<PhaseLibrary>& libraries,
+                   double position_tolerance, const RunContext& context) {
+    options_.reach = 2 * position_tolerance;
+    options_.position_error = keys.position_error_invA;
+    options_.intensity_error = keys.intensity_error;
+    options_.tilted = keys.tilted;
+    options_.farthest = keys.farthest_mrad * 1e-3;
+    for (const PhaseLibrary& library : libraries) {
+      DynamicalOptions waves;
+      if (const auto* once = std::get_if<SpotOptions>(&library.recipe)) {
+        waves.potential.table = once->table;
+        waves.precession = once->precession;
+      } else {
+        waves = std::get<DynamicalRecipe>(library.recipe).options;
+      }
+      waves.potential.absorption = keys.absorption;
+      waves.potential.proportional_absorption = keys.proportional_absorption;
+      waves.g_max = library.g_max;
+      waves.tolerance = keys.tolerance;
+      std::vector<Mat3> orientations;
+      for (const Template& made : library.templates) orientations.push_back(made.R_lab_crystal);
+      patterns_.push_back(std::make_unique<DynamicalPatterns>(
+          library.crystal, library.energy_keV, waves, keys.thicknesses(), orientations));
+      each_.push_back(patterns_.back().get());
+      const BeamLimits& limits = each_.back()->limits();
+      context.say(
+          formatted("ranking of %s by Bloch waves: reach %.3g and |g| below %.2f 1/Å for a "
+                    "tolerance of %g",
+                    library.name.c_str(), limits.strong, limits.g_max, keys.tolerance));
+    }
+  }
+
+  PatternMatch ranked(const Matcher& matcher, PatternMatch match,
+                      const std::vector<PeakVector>& peaks) const {
+    return matcher.reranked(std::move(match), peaks, each_, options_);
+  }
+
+ private:
+  DynamicalRankingOptions options_;
+  std::vector<std::unique_ptr<DynamicalPatterns>> patterns_;
+  std::vector<const DynamicalPatterns*> each_;
+};
 
 /// A position as a row of a checkpoint, and back.
 class Rows {
@@ -61,8 +95,8 @@ class Rows {
       for (const OrientationSolution& s : *list) {
         *to++ = s.phase;
         to = std::copy(s.R_lab_crystal.data(), s.R_lab_crystal.data() + 9, to);
-        for (const double value :
-             {s.score, double(s.peaks_used), s.residual_invA, s.error_deg, s.thickness_A, s.share})
+        for (const double value : {s.score, double(s.peaks_used), s.residual_invA, s.error_deg,
+                                   s.thickness_A, s.share, s.thickness_error_A, s.dynamical_misfit})
           *to++ = value;
       }
     return row;
@@ -88,13 +122,15 @@ class Rows {
         s.error_deg = from[13];
         s.thickness_A = from[14];
         s.share = from[15];
+        s.thickness_error_A = from[16];
+        s.dynamical_misfit = from[17];
         from += each;
       }
     return at;
   }
 
  private:
-  static constexpr std::size_t head = 6, each = 16;
+  static constexpr std::size_t head = 6, each = 18;
   std::size_t most_, phases_;
 };
 
@@ -199,6 +235,19 @@ void MatchStudy::check(Problems& problems) const {
   for (std::size_t t = 0; t < map.twins.size(); ++t)
     if (map.twins[t].axis.norm() == 0)
       problems.add("map.twins." + std::to_string(t) + ".axis", "is [0, 0, 0]");
+  if (match.dynamical) {
+    const std::vector<double> t = match.dynamical->thicknesses();
+    const std::string key =
+        std::string("match.dynamical.thickness_") + (match.dynamical->thickness_A ? "A" : "series");
+    if (t.size() < 2)
+      problems.add(key, "has " + std::to_string(t.size()) +
+                            "; to tell the thickness takes two or more, such as [100, 120, 140]");
+    for (std::size_t k = 1; k < t.size(); ++k)
+      if (!(t[k] > t[k - 1])) {
+        problems.add(key, formatted("%g is not above %g, which is before it", t[k], t[k - 1]));
+        break;
+      }
+  }
   if (calibration && !calibration->scale && !calibration->ellipse && !calibration->origin)
     problems.add("calibration", "nothing is to be corrected; leave it out");
 }
@@ -244,6 +293,10 @@ void MatchStudy::run(RunContext& context) const {
     for (auto& pattern : patterns) pattern = corrected(*joint, std::move(pattern));
   }
 
+  std::optional<DynamicalRanking> ranking;
+  if (match.dynamical)
+    ranking.emplace(*match.dynamical, libraries, match.position_tolerance_invA, context);
+
   const std::size_t above = match.overlapping > 1 ? std::size_t(match.overlapping) : 0;
   const Rows rows(std::size_t(match.candidates) * found.phases.size(), above, found.phases.size());
   context.say_what_was_left(context.partial());
@@ -269,10 +322,14 @@ void MatchStudy::run(RunContext& context) const {
       stop_if_interrupted("interrupted; finished positions are kept in " + context.partial() +
                           "; --resume goes on");
       const std::size_t i = left[std::size_t(k)];
-      found.at[i] = map_position(matcher.match(patterns[i]));
+      PatternMatch matched = matcher.match(patterns[i]);
+      if (ranking) matched = ranking->ranked(matcher, std::move(matched), patterns[i]);
+      found.at[i] = map_position(matched);
       if (above > 0 && found.at[i].indexed())
-        for (const Overlapping& crystal : matcher.match_overlapping(patterns[i], int(above)))
-          found.at[i].overlapping.push_back(solution_of(crystal));
+        for (const Overlapping& crystal : matcher.match_overlapping(patterns[i], int(above))) {
+          found.at[i].overlapping.push_back(solution_of(crystal.match));
+          found.at[i].overlapping.back().share = crystal.share;
+        }
       checkpoint.append(i, rows.row(found.at[i]));
       progress.advance();
     });

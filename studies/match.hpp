@@ -20,6 +20,28 @@ struct MatchLibraryOptions {
   }
 };
 
+/// The best candidates against Bloch waves, with the library's energy, scattering factors and
+/// precession.
+struct MatchDynamicalOptions : DynamicalTemplateOptions {
+  double intensity_error = 0.2, position_error_invA = 0.005;
+  int tilted = 2;
+  double farthest_mrad = 12;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    DynamicalTemplateOptions::describe(v);
+    v("intensity_error", intensity_error,
+      help("relative, of a peak's intensity and of its model").range(0.01, 2));
+    v("position_error_invA", position_error_invA,
+      help("of a peak, each component, if the file does not say it").above(0));
+    v("tilted", tilted,
+      help("so many of the candidates are also tilted to the least misfit; 0: the thickness then "
+           "means little")
+          .range(0, 100));
+    v("farthest_mrad", farthest_mrad, help("of such tilts").range(0.1, 100));
+  }
+};
+
 struct MatchingOptions {
   double position_tolerance_invA = 0.03, intensity_power = 0.25;
   int candidates = 5;
@@ -28,6 +50,7 @@ struct MatchingOptions {
   double least_score = 0.5;
   bool refine = true;
   int overlapping = 1;
+  std::optional<MatchDynamicalOptions> dynamical;
 
   template <class Visitor>
   void describe(Visitor& v) {
@@ -47,6 +70,9 @@ struct MatchingOptions {
       help("above 1: up to so many crystals above each other are looked for, too, that explain the "
            "peaks together")
           .range(1, 5));
+    v("dynamical", dynamical,
+      help("the candidates are ranked by Bloch waves over thickness and tilt, which tells the "
+           "thickness, too"));
   }
 };
 /// What the keys mean.

@@ -134,7 +134,7 @@ void write_orientation_map(EmdWriter& result, const OrientationMap& map) {
       "flags", "",
       "sum of 1: fits as well turned by 180 deg about the beam, 2: so does another "
       "orientation, 4: so does another phase, 8: not indexed, too few peaks, 16: not "
-      "indexed, unexplained, 32: chosen by the neighbours",
+      "indexed, unexplained, 32: chosen by the neighbours, 64: by multiple scattering",
       [&](std::size_t i) { return double(map.at[i].flags); }, integer);
   write.scalar(
       "n_peaks", "", "measured, without the undiffracted beam",
@@ -149,9 +149,24 @@ void write_orientation_map(EmdWriter& result, const OrientationMap& map) {
   const bool thick = std::any_of(map.at.begin(), map.at.end(), [](const MapPosition& at) {
     return at.indexed() && std::isfinite(at.solutions.front().thickness_A);
   });
+  const bool ranked = std::any_of(map.at.begin(), map.at.end(), [](const MapPosition& at) {
+    return at.indexed() && std::isfinite(at.solutions.front().dynamical_misfit);
+  });
   if (thick)
-    write.scalar("thickness", "Å", "of the best template",
+    write.scalar("thickness", "Å",
+                 ranked ? "that the intensities fit best" : "of the best template",
                  of_first(&OrientationSolution::thickness_A));
+  if (ranked) {
+    write.scalar("thickness_error", "Å", "standard error, the tilt being free",
+                 of_first(&OrientationSolution::thickness_error_A));
+    write.several("dynamical_misfit", "",
+                  "of every solution that was ranked by multiple scattering: -2 ln of the "
+                  "likelihood of positions and intensities",
+                  {solution}, [&](std::size_t i, double* at) {
+                    for (const OrientationSolution& s : map.at[i].solutions)
+                      *at++ = s.dynamical_misfit;
+                  });
+  }
 
   std::size_t above = 0;
   for (const MapPosition& at : map.at) above = std::max(above, at.overlapping.size());

@@ -104,8 +104,9 @@ std::vector<PhaseLibrary> make_libraries(const LibraryTemplateOptions& options,
                                     "; --resume goes on");
     };
     build.checkpoint = keep;
-    const PhaseLibrary made = dynamical_library(phases[p].name, phases[p], options.energy_keV,
-                                                waves, axes, options.dynamical->thickness_A, build);
+    const PhaseLibrary made =
+        dynamical_library(phases[p].name, phases[p], options.energy_keV, waves, axes,
+                          options.dynamical->thicknesses(), build);
     keep(made);
     libraries.push_back(made);
     told();

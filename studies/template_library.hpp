@@ -5,6 +5,7 @@
 #include "core/options_reader.hpp"
 #include "studies/options.hpp"
 #include "studies/run_context.hpp"
+#include "studies/series.hpp"
 
 namespace pendel {
 
@@ -22,19 +23,26 @@ struct PhaseOptions {
 
 /// Bloch waves instead of single scattering.
 struct DynamicalTemplateOptions {
-  std::vector<double> thickness_A;
+  std::optional<std::vector<double>> thickness_A;
+  std::optional<ThicknessSeriesOptions> thickness_series;
   Absorption absorption = Absorption::weickenmeier_kohl;
   double proportional_absorption = 0.1, tolerance = 1e-2;
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("thickness_A", thickness_A, help("of the slabs; matching tells which").required().above(0));
+    v("thickness_A", thickness_A, help("of the slabs; matching tells which").above(0));
+    v("thickness_series", thickness_series, help("or evenly spaced ones"));
+    v.exactly_one({"thickness_A", "thickness_series"});
     v("absorption", absorption, help("imaginary part of the potential"));
     v("proportional_absorption", proportional_absorption,
       help("U'/U of proportional absorption").range(0, 1));
     v("tolerance", tolerance,
       help("beams are added until no intensity changes by more (fraction of the incident beam)")
           .range(1e-6, 0.1));
+  }
+
+  std::vector<double> thicknesses() const {
+    return thicknesses_of(thickness_A.value_or(std::vector<double>{}), thickness_series);
   }
 };
 
@@ -68,7 +76,7 @@ struct LibraryTemplateOptions {
   }
 
   void check(const std::string& key, Problems& problems) const {
-    if (dynamical && dynamical->thickness_A.empty())
+    if (dynamical && dynamical->thicknesses().empty())
       problems.add(joined_path(key, "dynamical.thickness_A"), "is empty; [100, 200, 300] would do");
   }
 };

@@ -121,7 +121,8 @@ def phases_figure(found):
 QUALITY = {"score": ("score", ""), "reliability": ("reliability of the orientation", "1 − next/best"),
            "residual": ("distance of peaks from spots", "distance (1/Å)"),
            "orientation_error": ("error of the orientation", "angle (°)"),
-           "n_peaks_used": ("peaks on spots", ""), "thickness": ("thickness", "thickness (Å)")}
+           "n_peaks_used": ("peaks on spots", ""), "thickness": ("thickness", "thickness (Å)"),
+           "thickness_error": ("error of the thickness", "thickness (Å)")}
 
 
 def quality_figure(found):
@@ -135,7 +136,7 @@ def quality_figure(found):
     for axes, (name, title, unit) in zip(places, shown):
         values = found.quality[name].values.astype(float)
         values = np.where(found.phase_id.values < 0, np.nan, values)
-        worse_high = name in ("residual", "orientation_error")
+        worse_high = name in ("residual", "orientation_error", "thickness_error")
         draw(axes, values, ERROR if worse_high else SEQUENTIAL, Normalize(*limits(values)), unit, step)
         axes.set_title(title)
     axes = places[len(shown)]

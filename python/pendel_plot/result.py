@@ -425,7 +425,8 @@ def read_match(root):
     arrays = required(root, ["phase_id", "flags", "phase_probability", "grain_id",
                              "from_grain_mean", "kernel_average_misorientation"])
     quality = {name: array for name in ("score", "reliability", "phase_reliability", "residual",
-                                        "orientation_error", "n_peaks_used", "thickness")
+                                        "orientation_error", "n_peaks_used", "thickness",
+                                        "thickness_error")
                if (array := read_array(root, name)) is not None}
     keys = []
     for p in range(len(names)):
