@@ -107,7 +107,8 @@ void Matcher::judge(PatternMatch& match, const std::vector<Standing>& standings)
     const double lead = std::max(0.0, 1 - other.score / first.score);
     if (as_well && match.tied == int(i)) ++match.tied;
     if (other.phase == first.phase) {
-      match.reliability = std::min(match.reliability, lead);
+      if (!phase.same(first.R_lab_crystal, other.R_lab_crystal))
+        match.reliability = std::min(match.reliability, lead);
       if (as_well) match.flags |= phase.same(turned, other.R_lab_crystal) ? turned_180 : ambiguous;
     } else {
       match.phase_reliability = std::min(match.phase_reliability, lead);
@@ -135,6 +136,12 @@ PatternMatch Matcher::reranked(PatternMatch match, const std::vector<PeakVector>
   const std::vector<Match> others(behind, match.candidates.end());
   match.candidates.erase(behind, match.candidates.end());
   const Match before = match.candidates.front();
+  for (std::size_t i = 0, count = match.candidates.size(); i < count; ++i)
+    if (const auto& turn = phases_[std::size_t(match.candidates[i].phase)].other_sense()) {
+      Match other = match.candidates[i];
+      other.R_lab_crystal *= *turn;
+      match.candidates.push_back(other);
+    }
   match.candidates = ranked_dynamically(peaks, match.candidates, patterns, options);
   const double least = match.candidates.front().dynamical_misfit;
   // two coordinates and an intensity of each peak; orientation, scale and thickness are fitted

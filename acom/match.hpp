@@ -97,7 +97,8 @@ class Matcher {
   std::vector<Overlapping> match_overlapping(const std::vector<PeakVector>& peaks, int most) const;
 
   /// The match with its candidates put in order by multiple scattering, as far as they fit well
-  /// enough to be indexed; ties, flags and probabilities of phases are then by that likelihood. See
+  /// enough to be indexed; of crystals whose two senses are the same by single scattering, both.
+  /// Ties, flags and probabilities of phases are then by that likelihood. See
   /// dynamical_ranking.hpp, also for errors; `patterns`: of each phase.
   PatternMatch reranked(PatternMatch match, const std::vector<PeakVector>& peaks,
                         const std::vector<const DynamicalPatterns*>& patterns,

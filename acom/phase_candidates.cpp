@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "crystal/point_group.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -31,6 +32,12 @@ PhaseCandidates::PhaseCandidates(PhaseLibrary phase, const MatchOptions& options
       improper_ = S;
   }
   if (rotations_.empty()) rotations_.push_back(Mat3::Identity());
+  const std::vector<Mat3> own = point_group(library_.crystal).operations;
+  for (const Mat3& S : rotations_)
+    if (!other_sense_ && std::none_of(own.begin(), own.end(), [&](const Mat3& T) {
+          return (S - T).cwiseAbs().maxCoeff() < 1e-6;
+        }))
+      other_sense_ = S;
 }
 
 bool PhaseCandidates::in_range(const Vec2& q) const {

@@ -31,6 +31,10 @@ class PhaseCandidates {
   /// Orientations of the crystal that count as one.
   bool same(const Mat3& A, const Mat3& B) const;
 
+  /// A turn of the crystal (from its right) that single scattering does not see and multiple
+  /// scattering does; none if the crystal has a centre of symmetry or only rotations.
+  const std::optional<Mat3>& other_sense() const { return other_sense_; }
+
   /// Peaks, as many flags, that reflections of the crystal are near to, be they faint.
   std::vector<bool> reached(const std::vector<PeakVector>& peaks, const Mat3& R_lab_crystal) const;
 
@@ -52,6 +56,7 @@ class PhaseCandidates {
   double innermost_ = 0;         ///< spot [1/Å]
   std::vector<Mat3> rotations_;  ///< of the symmetry
   Mat3 improper_;                ///< one of the symmetry, if it has any
+  std::optional<Mat3> other_sense_;
 };
 
 }  // namespace pendel

@@ -298,7 +298,9 @@ void MatchStudy::run(RunContext& context) const {
     ranking.emplace(*match.dynamical, libraries, match.position_tolerance_invA, context);
 
   const std::size_t above = match.overlapping > 1 ? std::size_t(match.overlapping) : 0;
-  const Rows rows(std::size_t(match.candidates) * found.phases.size(), above, found.phases.size());
+  const std::size_t senses = ranking ? 2 : 1;  // of every candidate
+  const Rows rows(senses * std::size_t(match.candidates) * found.phases.size(), above,
+                  found.phases.size());
   context.say_what_was_left(context.partial());
   const double before = context.provenance.cpu_seconds();
   std::size_t here = 0;

@@ -122,23 +122,22 @@ def write_peaks(path, patterns):
                 data[row, column] = points
 
 
-def dynamical_patterns(folder, cif, beam, x, tilts, thickness, energy, g_max, engine="splitstep"):
-    """Of a crystal with [uvw] `beam` along the beam, tilted by mrad: hkl (beam, 3), and for every tilt R
-    (crystal to lab, the beam along z), g (beam, lab xyz) and intensity (thickness, beam)."""
+def multislice_patterns(folder, cif, beam, x, tilts, thickness, energy, g_max):
+    """Of a crystal with [uvw] `beam` along the beam, tilted by mrad: hkl (beam, 3), g (beam, lab xyz) of the
+    untilted crystal and intensity (tilt, beam)."""
     (folder / "made.yaml").write_text(f"""\
 study: pattern
 crystals: {{it: {{cif: {CIF}/{cif}.cif}}}}
-specimen: {{beam_direction: {list(beam)}, x_axis: {list(x)}, layers: [{{crystal: it, thickness_A: {thickness[-1]}}}]}}
+specimen: {{beam_direction: {list(beam)}, x_axis: {list(x)}, layers: [{{crystal: it, thickness_A: {thickness}}}]}}
 beam: {{energy_keV: {energy}}}
-engine: {{kind: {engine}, absorption: weickenmeier-kohl, g_max_invA: 3}}
-pattern: {{g_max_invA: {g_max}, thicknesses_A: {list(thickness)}, tilts_mrad: {[list(t) for t in tilts]}}}
+engine: {{kind: splitstep, absorption: weickenmeier-kohl, g_max_invA: 3}}
+pattern: {{g_max_invA: {g_max}, tilts_mrad: {[list(t) for t in tilts]}, certificate_tilts: 0}}
 """)
     done = run("run", "made.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     with h5py.File(folder / "made.h5") as made:
-        made = made["pendel"]
-        hkl, g, intensity = (made[f"{name}/data"][()] for name in ("hkl", "g", "intensity"))
-    return hkl, g, intensity.reshape(len(tilts), len(thickness), len(hkl))
+        hkl, g, intensity = (made[f"pendel/{name}/data"][()] for name in ("hkl", "g", "intensity"))
+    return hkl, g, intensity.reshape(len(tilts), len(hkl))
 
 
 def towards_z(tilt_mrad):

@@ -13,12 +13,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from command import CIF, PENDEL, SOURCE, not_at_hand, record, run
+from command import (CIF, PENDEL, PIXEL, SOURCE, multislice_patterns, not_at_hand, record, run,
+                     towards_z, turned, write_peaks)
 
 SIMULATED = SOURCE.parent / "shared/data/fourdstem/synthetic/scan_32.npz"
 ROWS, COLUMNS = 5, 6
-PIXEL = 0.01  # 1/Å
-ROTATION = 31.0  # detector to scan, mirrored: as docs/conventions.md has them
 WAVELENGTH = 0.0250793  # 200 keV
 EDGE = {"Au": 4.0782, "SrTiO3": 3.905}
 CUBE = [r.as_matrix() for r in Rotation.create_group("O")]
@@ -49,44 +48,25 @@ def spots(phase, orientation):
     return g[near, :2], np.exp(-s[near] ** 2 / 0.0008 - 2 * np.linalg.norm(g[near], axis=1))
 
 
-def turned(degrees):
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[c, -s], [s, c]])
-
-
 def write(path, noise=0.0, distortion=np.eye(2), shift=(0, 0), above=False):
     """above: the crystal three columns on lies above the position's own, too, with less weight."""
     random = np.random.default_rng(2)
-    fields = [("qx", "f8"), ("qy", "f8"), ("intensity", "f8")]
-    with h5py.File(path, "w") as file:
-        file.attrs.update(emd_group_type="file", version_major=1, version_minor=0)
-        root = file.create_group("root")
-        root.attrs.update(emd_group_type="root", python_class="Root")
-        lists = root.create_group("braggvectors/_v_uncal")
-        lists.parent.attrs.update(emd_group_type="custom", python_class="BraggVectors")
-        data = lists.create_dataset("data", (ROWS, COLUMNS), h5py.vlen_dtype(np.dtype(fields)))
-        calibration = root.create_group("metadatabundle/calibration")
-        for name, value in {"qx0_mean": 160.0, "qy0_mean": 170.0, "Q_pixel_size": PIXEL,
-                            "QR_rotation": np.deg2rad(ROTATION + 90), "QR_flip": True}.items():
-            calibration[name] = value
-        calibration.create_dataset("Q_pixel_units", data="A^-1", dtype=h5py.string_dtype())
-        to_detector = np.diag([1, -1]) @ turned(ROTATION) / PIXEL
-        for row, line in enumerate(orientations()):
-            for column, (phase, orientation) in enumerate(line):
-                if (row, column) == (0, 0):
-                    continue  # a pattern without peaks
-                q, intensity = spots(phase, orientation)
-                if (row, column) == (0, 1):  # and one of no crystal
-                    q = random.uniform(-1, 1, (12, 2))
-                    intensity = np.ones(12)
-                if above:
-                    other, less = spots(*line[(column + 3) % COLUMNS])
-                    q, intensity = np.vstack([q, other]), np.append(intensity, 0.4 * less)
-                q = q @ distortion.T + shift + noise * random.standard_normal(q.shape)
-                points = np.zeros(len(q) + 1, fields)
-                points["qy"], points["qx"] = (np.vstack([[0, 0], q]) @ to_detector.T + [170, 160]).T
-                points["intensity"] = 1000 * np.append(intensity.max() * 5, intensity)
-                data[row, column] = points
+    patterns = [[None] * COLUMNS for _ in range(ROWS)]
+    for row, line in enumerate(orientations()):
+        for column, (phase, orientation) in enumerate(line):
+            if (row, column) == (0, 0):
+                continue  # a pattern without peaks
+            q, intensity = spots(phase, orientation)
+            if (row, column) == (0, 1):  # and one of no crystal
+                q = random.uniform(-1, 1, (12, 2))
+                intensity = np.ones(12)
+            if above:
+                other, less = spots(*line[(column + 3) % COLUMNS])
+                q, intensity = np.vstack([q, other]), np.append(intensity, 0.4 * less)
+            q = q @ distortion.T + shift + noise * random.standard_normal(q.shape)
+            patterns[row][column] = (np.vstack([[0, 0], q]),
+                                     1000 * np.append(intensity.max() * 5, intensity))
+    write_peaks(path, patterns)
 
 
 STUDY = f"""\
@@ -289,6 +269,64 @@ templates:
         self.assertLess(np.median(modulo), 1)
         thickness = found["thickness/data"][found["phase_id/data"][()] >= 0]
         self.assertTrue(((thickness >= 20) & (thickness <= 30)).all())
+
+    def test_candidates_ranked_by_multiple_scattering(self):
+        # by another engine: 60 Å of a crystal without centre of symmetry, near [110], its two senses
+        tilts = [[3, -7], [-6, 2]]
+        hkl, g, intensity = multislice_patterns(self.folder, "GaAs", (1, 1, 0), (0, 0, 1), tilts, 60, 200, 0.9)
+        random = np.random.default_rng(4)
+        patterns, truth = [], []
+        for column, tilt in enumerate(tilts):
+            turn = np.eye(3)
+            turn[:2, :2] = turned(25 + 205 * column)
+            turn = turn @ towards_z(tilt)
+            counts = random.poisson(3e5 * intensity[column])
+            q = (g @ turn.T)[counts > 30, :2]
+            patterns.append((q + 0.002 * random.standard_normal(q.shape), counts[counts > 30]))
+            truth.append(turn @ np.array([[0, 0, 1], [1, -1, 0] / np.sqrt(2), [1, 1, 0] / np.sqrt(2)]))
+        write_peaks(self.folder / "peaks.h5", [patterns])
+        text = f"""\
+study: match
+peaks: {{file: peaks.h5}}
+library:
+  templates: {{energy_keV: 200, step_deg: 4, g_max_invA: 0.9, phases: {{GaAs: {{cif: {CIF}/GaAs.cif}}}}}}
+match:
+  dynamical:
+    thickness_series: {{from_A: 40, to_A: 120, points: 9}}
+    tolerance: 0.025
+    farthest_mrad: 20
+    intensity_error: 0.1
+    position_error_invA: 0.002
+"""
+        tetrahedron = [r.as_matrix() for r in Rotation.create_group("T")]
+
+        def errors(found):
+            traces = [[np.trace(R.T @ true @ s) for s in tetrahedron] for R, true in zip(
+                found["orientation_matrix/data"][0, :, 0], truth)]
+            return np.rad2deg(np.arccos(np.clip((np.max(traces, axis=1) - 1) / 2, -1, 1)))
+
+        _, found = self.run_study(text=text)
+        ranked = errors(found)
+        thickness, error = (found[f"{name}/data"][0] for name in ("thickness", "thickness_error"))
+        misfit = found["dynamical_misfit/data"][0]
+        self.assertLess(ranked.max(), 0.2)  # single scattering: of a degree
+        self.assertLess(error.max(), 10)  # the spacing of the thicknesses
+        self.assertTrue((np.abs(thickness - 60) < 2 * error).all())
+        self.assertTrue((misfit[:, 1] > misfit[:, 0] + 10).all())
+        self.assertIn("thickness_series", found["metadatabundle/study/yaml"][()].decode())
+        found.file.close()
+        _, found = self.run_study("match.dynamical=null", text=text)
+        self.assertGreater(errors(found).min(), 2 * ranked.max())
+        self.assertNotIn("thickness", found)
+
+        for setting, words in [("{}", "thickness_A, thickness_series"),
+                               ("{thickness_A: [100]}", "two or more"),
+                               ("{thickness_A: [100, 90]}", "90 is not above 100"),
+                               ("{thickness_A: [100, 200], intensity_error: 0}", "0.01"),
+                               ("{thickness_A: [100, 200], farthest_mrad: 200}", "100")]:
+            done = self.run_study(f"match.dynamical={setting}", text=text, status=2)
+            self.assertIn(words, done.stderr)
+            self.assertIn("match.dynamical", done.stderr)
 
     def test_crystals_above_each_other(self):
         write(self.folder / "peaks.h5", above=True)
