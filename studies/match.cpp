@@ -19,6 +19,7 @@
 #include "core/text.hpp"
 #include "crystal/point_group.hpp"
 #include "io/checkpoint.hpp"
+#include "studies/hand_over.hpp"
 #include "studies/interrupt.hpp"
 #include "studies/match_result.hpp"
 
@@ -347,6 +348,7 @@ void MatchStudy::run(RunContext& context) const {
   write_orientation_map(result, found);
   write_statistics(result, found, statistics);
   write_pole_figure_colours(result, found);
+  write_hand_over(result, *this, context.output, found, statistics.grains, libraries, patterns);
   if (joint) write_calibration(result, *joint);
   context.save(result);
   if (map.orientation_files) {

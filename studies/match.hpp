@@ -20,6 +20,38 @@ struct MatchLibraryOptions {
   }
 };
 
+struct MatchingOptions {
+  double position_tolerance_invA = 0.03, intensity_power = 0.25;
+  int candidates = 5;
+  double distinct_deg = 5;
+  int least_peaks = 4;
+  double least_score = 0.5;
+  bool refine = true;
+  int overlapping = 1;
+
+  template <class Visitor>
+  void describe(Visitor& v) {
+    v("position_tolerance_invA", position_tolerance_invA,
+      help("a peak this far from a spot is like it by exp(−1/2): errors of peaks and calibration, "
+           "and half a step of the library at g_max, together")
+          .above(0));
+    v("intensity_power", intensity_power,
+      help("peaks weigh as their intensity to this power").range(0, 1));
+    v("candidates", candidates, help("distinct orientations kept of a phase").range(1, 100));
+    v("distinct_deg", distinct_deg, help("orientations nearer than this are one").range(0.1, 60));
+    v("least_peaks", least_peaks,
+      help("with fewer explained, a position is not indexed").at_least(2));
+    v("least_score", least_score, help("nor with a lower score").range(0, 1));
+    v("refine", refine, help("between the templates, by least squares on the peaks"));
+    v("overlapping", overlapping,
+      help("above 1: up to so many crystals above each other are looked for, too, that explain the "
+           "peaks together")
+          .range(1, 5));
+  }
+};
+/// What the keys mean.
+MatchOptions match_options(const MatchingOptions& options);
+
 /// The best candidates against Bloch waves, with the library's energy, scattering factors and
 /// precession.
 struct MatchDynamicalOptions : DynamicalTemplateOptions {
@@ -42,41 +74,17 @@ struct MatchDynamicalOptions : DynamicalTemplateOptions {
   }
 };
 
-struct MatchingOptions {
-  double position_tolerance_invA = 0.03, intensity_power = 0.25;
-  int candidates = 5;
-  double distinct_deg = 5;
-  int least_peaks = 4;
-  double least_score = 0.5;
-  bool refine = true;
-  int overlapping = 1;
+struct RankedMatchingOptions : MatchingOptions {
   std::optional<MatchDynamicalOptions> dynamical;
 
   template <class Visitor>
   void describe(Visitor& v) {
-    v("position_tolerance_invA", position_tolerance_invA,
-      help("a peak this far from a spot is like it by exp(−1/2): errors of peaks and calibration, "
-           "and half a step of the library at g_max, together")
-          .above(0));
-    v("intensity_power", intensity_power,
-      help("peaks weigh as their intensity to this power").range(0, 1));
-    v("candidates", candidates, help("distinct orientations kept of a phase").range(1, 100));
-    v("distinct_deg", distinct_deg, help("orientations nearer than this are one").range(0.1, 60));
-    v("least_peaks", least_peaks,
-      help("with fewer explained, a position is not indexed").at_least(2));
-    v("least_score", least_score, help("nor with a lower score").range(0, 1));
-    v("refine", refine, help("between the templates, by least squares on the peaks"));
-    v("overlapping", overlapping,
-      help("above 1: up to so many crystals above each other are looked for, too, that explain the "
-           "peaks together")
-          .range(1, 5));
+    MatchingOptions::describe(v);
     v("dynamical", dynamical,
       help("the candidates are ranked by Bloch waves over thickness and tilt, which tells the "
            "thickness, too"));
   }
 };
-/// What the keys mean.
-MatchOptions match_options(const MatchingOptions& options);
 
 struct JointOptions {
   bool scale = true, ellipse = true, origin = true;
@@ -160,7 +168,7 @@ struct MatchStudy {
   std::optional<File> output;
   MeasuredPeaksOptions peaks;
   MatchLibraryOptions library;
-  MatchingOptions match;
+  RankedMatchingOptions match;
   std::optional<JointOptions> calibration;
   MapOptions map;
 
