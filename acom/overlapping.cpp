@@ -73,12 +73,13 @@ constexpr double equal_scores = 0.01;
 std::vector<Overlapping> Matcher::match_overlapping(const std::vector<PeakVector>& peaks,
                                                     int most) const {
   const double tolerance = options_.position_tolerance;
-  std::vector<WeightedSpot> pattern;
+  std::vector<PeakVector> used;
   for (const PeakVector& peak : peaks)
     if (peak.intensity > 0 &&
         std::any_of(phases_.begin(), phases_.end(),
                     [&](const PhaseCandidates& phase) { return phase.in_range(peak.q); }))
-      pattern.push_back({peak.q, std::pow(peak.intensity, options_.intensity_power)});
+      used.push_back(peak);
+  const std::vector<WeightedSpot> pattern = weighted(used, options_.intensity_power);
 
   // The best beside the others given; none if it explains too little of its own.
   const auto beside = [&](const std::vector<Member>& others) -> std::optional<Member> {

@@ -17,6 +17,12 @@ namespace {
 constexpr double contending = 0.85;
 }  // namespace
 
+std::vector<WeightedSpot> weighted(const std::vector<PeakVector>& peaks, double power) {
+  std::vector<WeightedSpot> result;
+  for (const PeakVector& peak : peaks) result.push_back({peak.q, std::pow(peak.intensity, power)});
+  return result;
+}
+
 PhaseCandidates::PhaseCandidates(PhaseLibrary phase, const MatchOptions& options)
     : options_(options),
       library_(std::move(phase)),
@@ -103,9 +109,7 @@ std::vector<std::pair<TemplateHit, Mat3>> PhaseCandidates::search(
 
 void PhaseCandidates::compare(const std::vector<PeakVector>& peaks, Candidate& candidate) const {
   const double tolerance = options_.position_tolerance;
-  std::vector<WeightedSpot> pattern;
-  for (const PeakVector& peak : used(peaks))
-    pattern.push_back({peak.q, std::pow(peak.intensity, options_.intensity_power)});
+  const std::vector<WeightedSpot> pattern = weighted(used(peaks), options_.intensity_power);
   const double norm = std::sqrt(blurred_product(pattern, pattern, tolerance) *
                                 blurred_product(candidate.spots, candidate.spots, tolerance));
   Match& match = candidate.match;
@@ -140,9 +144,7 @@ std::vector<Candidate> PhaseCandidates::find(const std::vector<PeakVector>& peak
   std::vector<Candidate> result;
   const std::vector<PeakVector> in_use = used(peaks);
   if (int(in_use.size()) < options_.least_peaks) return result;
-  std::vector<WeightedSpot> pattern;
-  for (const PeakVector& peak : in_use)
-    pattern.push_back({peak.q, std::pow(peak.intensity, options_.intensity_power)});
+  std::vector<WeightedSpot> pattern = weighted(in_use, options_.intensity_power);
   for (const WeightedSpot& spot : explained) pattern.push_back({spot.q, -spot.weight});
   const auto best = search(pattern);
   for (const auto& [hit, R] : best) {

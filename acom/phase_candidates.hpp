@@ -15,6 +15,9 @@ struct Candidate {
   std::vector<WeightedSpot> spots;  ///< of its pattern
 };
 
+/// Peaks as patterns are compared: intensities to this power.
+std::vector<WeightedSpot> weighted(const std::vector<PeakVector>& peaks, double power);
+
 /// A library with what matching prepares of it.
 class PhaseCandidates {
  public:

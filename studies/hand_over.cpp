@@ -65,21 +65,31 @@ Disks disks_of(const std::vector<std::size_t>& positions, const Crystal& crystal
 
 std::string uvw(const Eigen::Vector3i& v) { return formatted("[%d, %d, %d]", v[0], v[1], v[2]); }
 
-/// Where the library's structure is, as far as the study says it.
+/// Where the library's structure is; of a library from a file that is not known.
 std::string structure_file(const MatchStudy& study, const std::string& phase) {
-  if (study.library.templates)
-    return fs::absolute(study.library.templates->phases.at(phase).cif.path).string();
-  return phase + ".cif  # of the library";
+  return study.library.templates
+             ? fs::absolute(study.library.templates->phases.at(phase).cif.path).string()
+             : phase + ".cif";
 }
 
-std::string absorption_of(const MatchStudy& study) {
-  return study.match.dynamical ? choice_name(study.match.dynamical->absorption)
-                               : choice_name(Absorption::weickenmeier_kohl);
+/// That the thickness was told by.
+PotentialOptions potential_of(const MatchStudy& study, const PhaseLibrary& library) {
+  PotentialOptions result;
+  if (const auto* dynamical = std::get_if<DynamicalRecipe>(&library.recipe))
+    result = dynamical->options.potential;
+  else
+    result.table = std::get<SpotOptions>(library.recipe).table;
+  if (study.match.dynamical) {
+    result.absorption = study.match.dynamical->absorption;
+    result.proportional_absorption = study.match.dynamical->proportional_absorption;
+  }
+  return result;
 }
 
 std::string fit_study(const MatchStudy& study, const std::string& file, std::size_t g,
-                      const std::string& phase, const ZoneStart& start, double energy_keV,
-                      double thickness_A, double thickness_error_A) {
+                      const PhaseLibrary& library, const ZoneStart& start, double thickness_A,
+                      double thickness_error_A) {
+  const PotentialOptions potential = potential_of(study, library);
   const Vec2 tilt = 1000 * start.beam_tilt;
   constexpr double around = 10;  // mrad: what is left open, by single scattering too
   const double reach = std::isfinite(thickness_error_A)
@@ -90,13 +100,19 @@ std::string fit_study(const MatchStudy& study, const std::string& file, std::siz
       "data: {file: " + fs::path(file).filename().string() +
       formatted(", intensity: pendel/hand_over/%zu/intensity, beams: pendel/hand_over/%zu/hkl}\n",
                 g, g);
-  text += "crystals:\n  " + phase + ": {cif: " + structure_file(study, phase) + "}\n";
+  text += "crystals:\n  " + library.name + ": {cif: " + structure_file(study, library.name);
+  if (study.library.templates)
+    text += formatted(", default_B_A2: %g",
+                      study.library.templates->phases.at(library.name).default_B_A2);
+  text += "}\n";
   text += "specimen:\n  zone_axis: " + uvw(start.zone_axis) + "\n  x_axis: " + uvw(start.x_axis) +
-          "\n  layers:\n    - {crystal: " + phase +
+          "\n  layers:\n    - {crystal: " + library.name +
           formatted(", thickness_A: %.6g}\n", thickness_A);
-  text += formatted("beam: {energy_keV: %g, tilt_mrad: [%.3f, %.3f]}\n", energy_keV, tilt.x(),
-                    tilt.y());
-  text += "engine: {absorption: " + absorption_of(study) + "}\n";
+  text += formatted("beam: {energy_keV: %g, tilt_mrad: [%.3f, %.3f]}\n", library.energy_keV,
+                    tilt.x(), tilt.y());
+  text += "engine: {scattering: " + choice_name(potential.table) +
+          ", absorption: " + choice_name(potential.absorption) +
+          formatted(", proportional_absorption: %g}\n", potential.proportional_absorption);
   text += formatted("fit:\n  beam_tilt_mrad: {range: [%.1f, %.1f]}\n", tilt.minCoeff() - around,
                     tilt.maxCoeff() + around);
   return text + formatted("  thickness_A:\n    - {layer: 1, range: [%.4g, %.4g]}\n",
@@ -145,8 +161,9 @@ void write_hand_over(EmdWriter& result, const MatchStudy& study, const std::stri
     for (std::size_t i = 0; i < map.positions(); ++i)
       if (grains.id[i] == int(g)) {
         positions.push_back(i);
-        thickness.push_back(map.at[i].solutions.front().thickness_A);
-        error.push_back(map.at[i].solutions.front().thickness_error_A);
+        const OrientationSolution& first = map.at[i].solutions.front();
+        if (std::isfinite(first.thickness_A)) thickness.push_back(first.thickness_A);
+        if (std::isfinite(first.thickness_error_A)) error.push_back(first.thickness_error_A);
       }
     const std::string number = std::to_string(g);
     const Disks disks = disks_of(positions, library.crystal, start, library.g_max,
@@ -169,8 +186,8 @@ void write_hand_over(EmdWriter& result, const MatchStudy& study, const std::stri
                  "as the grain's zone_axis has them", hdf5::Stored::int32);
     const double t = median(thickness);
     if (std::isfinite(t))
-      studies.emplace_back("fit_" + number, fit_study(study, file, g, library.name, start,
-                                                      library.energy_keV, t, median(error)));
+      studies.emplace_back("fit_" + number,
+                           fit_study(study, file, g, library, start, t, median(error)));
     studies.emplace_back("strain_" + number,
                          strain_study(study, library.name, start, positions, map.columns));
   }

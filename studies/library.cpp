@@ -19,9 +19,7 @@ void LibraryStudy::check(Problems& problems) const { templates.check("templates"
 void LibraryStudy::run(RunContext& context) const {
   const std::vector<Crystal> phases = read_phases(templates, context);
   if (!context.begin()) return;
-  if (!context.resume && std::filesystem::exists(context.partial()))
-    context.say("an interrupted run left " + context.partial() +
-                "; this run begins anew (--resume would continue it)");
+  context.say_what_was_left(context.partial());
   const std::vector<PhaseLibrary> libraries =
       make_libraries(templates, phases, context, context.partial());
   EmdWriter result("pendel");
