@@ -8,6 +8,7 @@
 #include "core/median.hpp"
 #include "core/options_print.hpp"
 #include "core/text.hpp"
+#include "crystal/rotation.hpp"
 
 namespace pendel {
 
@@ -22,9 +23,10 @@ struct Disks {
 };
 
 /// The peaks of a grain's positions that are next to reflections of its zone, and these to them.
-Disks disks_of(const std::vector<std::size_t>& positions, const Crystal& crystal,
-               const ZoneStart& start, double g_max, double tolerance, const OrientationMap& map,
-               const std::vector<std::vector<PeakVector>>& patterns) {
+Disks disks_of(const std::vector<std::size_t>& positions, const MapGrain& grain,
+               const MapPhase& phase, const ZoneStart& start, double g_max, double tolerance,
+               const OrientationMap& map, const std::vector<std::vector<PeakVector>>& patterns) {
+  const Crystal& crystal = phase.crystal;
   const Vec3 edges = crystal.cell.edges();
   const Eigen::Vector3i box = (edges * g_max).array().ceil().cast<int>();
   std::vector<Hkl> hkl;
@@ -37,7 +39,8 @@ Disks disks_of(const std::vector<std::size_t>& positions, const Crystal& crystal
   std::vector<std::vector<double>> intensity(hkl.size(),
                                              std::vector<double>(map.positions(), nothing));
   for (const std::size_t i : positions) {
-    const Mat3& R = map.at[i].solutions.front().R_lab_crystal;
+    const Mat3 R = nearest_equivalent(map.at[i].solutions.front().R_lab_crystal,
+                                      grain.R_lab_crystal, phase.symmetry);
     for (const PeakVector& peak : patterns[i]) {
       std::size_t nearest = 0;
       double least = tolerance;
@@ -166,8 +169,9 @@ void write_hand_over(EmdWriter& result, const MatchStudy& study, const std::stri
         if (std::isfinite(first.thickness_error_A)) error.push_back(first.thickness_error_A);
       }
     const std::string number = std::to_string(g);
-    const Disks disks = disks_of(positions, library.crystal, start, library.g_max,
-                                 2 * study.match.position_tolerance_invA, map, patterns);
+    const Disks disks =
+        disks_of(positions, grain, map.phases[std::size_t(grain.phase)], start, library.g_max,
+                 2 * study.match.position_tolerance_invA, map, patterns);
     if (disks.hkl.empty()) continue;
     const std::size_t count = disks.hkl.size();
     Array intensity({map.rows, map.columns, count}), hkl({count, 3});

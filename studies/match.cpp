@@ -283,7 +283,8 @@ void MatchStudy::run(RunContext& context) const {
 
   if (library.templates) libraries = make_libraries(*library.templates, crystals, context);
   for (std::size_t p = 0; p < libraries.size(); ++p)
-    found.phases[p].symmetry = libraries[p].symmetry;
+    found.phases[p].symmetry =
+        match.dynamical ? point_group(libraries[p].crystal).operations : libraries[p].symmetry;
   const Matcher matcher(libraries, match_options(match));
   Patterns patterns(found.positions());
   for (std::size_t i = 0; i < patterns.size(); ++i)
