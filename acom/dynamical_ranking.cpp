@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/electron.hpp"
-#include "core/error.hpp"
+#include "core/require.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -23,11 +23,6 @@ constexpr double faint = 0.1;   // error of √I of the faintest peak: in I, a f
 /// r²/(1 + r²/c²) [Geman1987] and the weight it leaves in normal equations.
 double bent_square(double square) { return square / (1 + square / (outlying * outlying)); }
 double bent_weight(double square) { return std::pow(1 + square / (outlying * outlying), -2); }
-
-void require(bool good, const std::string& what, double value, const std::string& right) {
-  if (!good)
-    throw Error(ErrorKind::study, what + " is " + std::to_string(value) + "; it must be " + right);
-}
 
 /// The spots of one orientation, sorted to peaks.
 struct Sorted {

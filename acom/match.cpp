@@ -9,6 +9,7 @@
 #include "acom/phase_candidates.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/require.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -16,11 +17,6 @@ namespace pendel {
 namespace {
 
 using electron::pi;
-
-void require(bool good, const std::string& what, double value, const std::string& right) {
-  if (!good)
-    throw Error(ErrorKind::study, what + " is " + std::to_string(value) + "; it must be " + right);
-}
 
 /// Probability that the one stays ahead with other peaks of the same crystal, from the scatter
 /// among peaks of the differences between their shares in the scores.

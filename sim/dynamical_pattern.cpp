@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/require.hpp"
 #include "sim/bloch_layer.hpp"
 
 namespace pendel {
@@ -24,11 +25,6 @@ const complex i_pi(0, electron::pi);
 // Beams of less reach than this fraction of the strong ones' are left out; a third of it changes no
 // intensity by more than a tenth of what the strong limit leaves (gold, 200 Å).
 constexpr double weak_fraction = 0.01;
-
-void require(bool good, const std::string& what, double value, const std::string& right) {
-  if (!good)
-    throw Error(ErrorKind::study, what + " is " + std::to_string(value) + "; it must be " + right);
-}
 
 double thickest(const std::vector<double>& thickness_A) {
   require(!thickness_A.empty(), "the number of thicknesses of dynamical patterns", 0, "positive");

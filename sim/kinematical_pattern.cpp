@@ -7,6 +7,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/require.hpp"
 #include "sim/ewald.hpp"
 
 namespace pendel {
@@ -14,11 +15,6 @@ namespace pendel {
 using electron::pi;
 
 namespace {
-
-void require(bool good, const std::string& what, double value, const std::string& right) {
-  if (!good)
-    throw Error(ErrorKind::study, what + " is " + std::to_string(value) + "; it must be " + right);
-}
 
 /// The two things a shape needs: its value (1 at s = 0) and, for the precession mean, the highest
 /// frequency in s [Å] that it holds (to 1e-16 for the Gaussian, whose spectrum is a Gaussian).
