@@ -7,72 +7,29 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <optional>
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "crystal/rotation.hpp"
 
 namespace pendel {
 
 namespace {
 
-using Quaternion = Eigen::Quaterniond;
-using Rotations = std::vector<Quaternion>;
 constexpr double degrees = 180 / electron::pi;
 constexpr double nothing = OrientationSolution::not_known;
 
-/// [deg], of a turn with this scalar part; the sine keeps small angles exact.
-double angle_of(const Quaternion& turn) {
-  return 2 * std::atan2(turn.vec().norm(), std::abs(turn.w())) * degrees;
+double misorientation_deg(const Mat3& A, const Mat3& B, const MapPhase& phase) {
+  return misorientation(A, B, phase.symmetry) * degrees;
 }
 
-/// The orientation that is the same as b and nearest to a.
-Quaternion nearest(const Quaternion& a, const Quaternion& b, const Rotations& rotations) {
-  const Quaternion turn = a.conjugate() * b;
-  double most = -1;
-  Quaternion best = b;
-  for (const Quaternion& S : rotations) {
-    const double w = (turn * S).w();
-    if (std::abs(w) > most + 1e-12) {
-      most = std::abs(w);
-      best = b * S;
-      if (w < 0) best.coeffs() *= -1;
-    }
-  }
-  return best;
-}
-
-double misorientation(const Quaternion& a, const Quaternion& b, const Rotations& rotations) {
-  return angle_of(a.conjugate() * nearest(a, b, rotations));
-}
-
-/// How far the turn from a to b is from the twin's, over all equivalent descriptions.
-double deviation(const Quaternion& a, const Quaternion& b, const Quaternion& twin,
-                 const Rotations& rotations) {
-  const Quaternion turn = a.conjugate() * b;
-  double least = 180;
-  for (const Quaternion& S : rotations)
-    least = std::min(least, misorientation(S * twin, turn, rotations));
+/// How far the turn from A to B is from the twin's, over all equivalent descriptions.
+double deviation_deg(const Mat3& A, const Mat3& B, const Mat3& twin, const MapPhase& phase) {
+  const Mat3 turn = A.transpose() * B;
+  double least = misorientation_deg(twin, turn, phase);
+  for (const Mat3& S : phase.symmetry)
+    if (S.determinant() > 0) least = std::min(least, misorientation_deg(S * twin, turn, phase));
   return least;
-}
-
-/// Of each phase.
-std::vector<Rotations> proper_rotations(const OrientationMap& map) {
-  std::vector<Rotations> result;
-  for (const MapPhase& phase : map.phases) {
-    result.push_back({Quaternion::Identity()});
-    for (const Mat3& S : phase.symmetry)
-      if (S.determinant() > 0) result.back().emplace_back(S);
-  }
-  return result;
-}
-
-/// By position; nothing where none was indexed.
-std::vector<std::optional<Quaternion>> orientations(const OrientationMap& map) {
-  std::vector<std::optional<Quaternion>> result(map.positions());
-  for (std::size_t i = 0; i < result.size(); ++i)
-    if (map.at[i].indexed()) result[i] = Quaternion(map.at[i].solutions.front().R_lab_crystal);
-  return result;
 }
 
 struct Neighbours {
@@ -93,28 +50,34 @@ Neighbours neighbours(const OrientationMap& map, std::size_t position, bool diag
   return result;
 }
 
-/// Mean of nearby unit quaternions: the axis of their scatter matrix. [Markley2007]
-Quaternion mean_of(const std::vector<Quaternion>& members) {
+/// Mean of nearby orientations: the axis of the scatter matrix of their quaternions. [Markley2007]
+Mat3 mean_of(const std::vector<Mat3>& members) {
   Eigen::Matrix4d scatter = Eigen::Matrix4d::Zero();
-  for (const Quaternion& q : members) scatter += q.coeffs() * q.coeffs().transpose();
-  return Quaternion(
-      Eigen::SelfAdjointEigenSolver<Eigen::Matrix4d>(scatter).eigenvectors().col(3).eval());
+  for (const Mat3& R : members) {
+    const Eigen::Vector4d q = Eigen::Quaterniond(R).coeffs();
+    scatter += q * q.transpose();
+  }
+  return Eigen::Quaterniond(
+             Eigen::SelfAdjointEigenSolver<Eigen::Matrix4d>(scatter).eigenvectors().col(3).eval())
+      .toRotationMatrix();
+}
+
+const Mat3& orientation(const MapPosition& position) {
+  return position.solutions.front().R_lab_crystal;
 }
 
 }  // namespace
 
 Grains find_grains(const OrientationMap& map, const GrainOptions& options) {
-  const auto q = orientations(map);
-  const std::vector<Rotations> rotations = proper_rotations(map);
   std::vector<int> id(map.positions(), -1);
-  std::vector<std::optional<Quaternion>> continued(map.positions());
+  std::vector<Mat3> continued(map.positions());
   std::vector<std::vector<std::size_t>> members;
   for (std::size_t seed = 0; seed < map.positions(); ++seed) {
-    if (!q[seed] || id[seed] >= 0) continue;
+    if (!map.at[seed].indexed() || id[seed] >= 0) continue;
     const int number = int(members.size());
     members.push_back({seed});
     id[seed] = number;
-    continued[seed] = q[seed];
+    continued[seed] = orientation(map.at[seed]);
     // each member is described by the equivalent orientation next to its neighbour's, so that the
     // mean is right even of a grain that is bent by more than the symmetry's smallest angle
     for (std::size_t k = 0; k < members.back().size(); ++k) {
@@ -123,9 +86,11 @@ Grains find_grains(const OrientationMap& map, const GrainOptions& options) {
       const Neighbours around = neighbours(map, from, false);
       for (int n = 0; n < around.count; ++n) {
         const std::size_t to = around.at[std::size_t(n)];
-        if (!q[to] || id[to] >= 0 || map.at[to].solutions.front().phase != phase) continue;
-        const Quaternion same = nearest(*continued[from], *q[to], rotations[std::size_t(phase)]);
-        if (angle_of(continued[from]->conjugate() * same) >= options.threshold_deg) continue;
+        if (!map.at[to].indexed() || id[to] >= 0 || map.at[to].solutions.front().phase != phase)
+          continue;
+        const Mat3 same = nearest_equivalent(orientation(map.at[to]), continued[from],
+                                             map.phases[std::size_t(phase)].symmetry);
+        if (angle_between(continued[from], same) * degrees >= options.threshold_deg) continue;
         id[to] = number;
         continued[to] = same;
         members.back().push_back(to);
@@ -147,16 +112,15 @@ Grains find_grains(const OrientationMap& map, const GrainOptions& options) {
     MapGrain grain;
     grain.phase = map.at[those.front()].solutions.front().phase;
     grain.positions = those.size();
-    std::vector<Quaternion> described;
+    std::vector<Mat3> described;
     for (const std::size_t p : those) {
-      described.push_back(*continued[p]);
+      described.push_back(continued[p]);
       grain.centre += Vec2(double(p % map.columns), double(p / map.columns));
     }
     grain.centre /= double(those.size());
-    const Quaternion mean = mean_of(described);
-    grain.R_lab_crystal = mean.toRotationMatrix();
+    grain.R_lab_crystal = mean_of(described);
     for (std::size_t k = 0; k < those.size(); ++k) {
-      const double angle = angle_of(mean.conjugate() * described[k]);
+      const double angle = angle_between(grain.R_lab_crystal, described[k]) * degrees;
       result.from_mean_deg[those[k]] = angle;
       grain.spread_deg += angle / double(those.size());
       result.id[those[k]] = int(result.grains.size());
@@ -169,26 +133,25 @@ Grains find_grains(const OrientationMap& map, const GrainOptions& options) {
 Mat3 twin_turn(const Cell& cell, const Vec3& axis_uvw, double angle_deg) {
   const Vec3 axis = cell.cartesian({axis_uvw}).v;
   if (!(axis.norm() > 0)) throw Error(ErrorKind::study, "a twin's axis is [0, 0, 0]");
-  return Eigen::AngleAxisd(angle_deg / degrees, axis.normalized()).toRotationMatrix();
+  return rotation_about(axis, angle_deg / degrees);
 }
 
 std::vector<NeighbourPair> neighbour_pairs(const OrientationMap& map,
                                            const std::vector<Twin>& twins, double threshold_deg) {
-  const auto q = orientations(map);
-  const std::vector<Rotations> rotations = proper_rotations(map);
   std::vector<NeighbourPair> pairs;
   for (std::size_t a = 0; a < map.positions(); ++a)
     for (const bool down : {false, true}) {
       if (down ? a / map.columns + 1 == map.rows : a % map.columns + 1 == map.columns) continue;
       const std::size_t b = a + (down ? map.columns : 1);
-      if (!q[a] || !q[b]) continue;
+      if (!map.at[a].indexed() || !map.at[b].indexed()) continue;
       const int phase = map.at[a].solutions.front().phase;
       if (map.at[b].solutions.front().phase != phase) continue;
-      const Rotations& same = rotations[std::size_t(phase)];
-      NeighbourPair pair{a, b, misorientation(*q[a], *q[b], same), -1};
+      const MapPhase& crystal = map.phases[std::size_t(phase)];
+      const Mat3 &A = orientation(map.at[a]), &B = orientation(map.at[b]);
+      NeighbourPair pair{a, b, misorientation_deg(A, B, crystal), -1};
       for (std::size_t t = 0; t < twins.size() && pair.angle_deg > threshold_deg; ++t)
         if (twins[t].phase == phase &&
-            deviation(*q[a], *q[b], Quaternion(twins[t].turn), same) < twins[t].tolerance_deg) {
+            deviation_deg(A, B, twins[t].turn, crystal) < twins[t].tolerance_deg) {
           pair.twin = int(t);
           break;
         }
@@ -208,21 +171,18 @@ std::vector<double> kernel_average(const OrientationMap& map,
 }
 
 std::size_t choose_by_neighbours(OrientationMap& map, const NeighbourChoiceOptions& options) {
-  const std::vector<Rotations> rotations = proper_rotations(map);
-  std::vector<std::vector<Quaternion>> q(map.positions());
   std::vector<std::size_t> chosen(map.positions(), 0);
-  for (std::size_t i = 0; i < q.size(); ++i)
-    for (const OrientationSolution& solution : map.at[i].solutions)
-      q[i].emplace_back(solution.R_lab_crystal);
   const auto votes = [&](std::size_t i, std::size_t k) {
-    const int phase = map.at[i].solutions[k].phase;
+    const OrientationSolution& own = map.at[i].solutions[k];
     const Neighbours around = neighbours(map, i, true);
     int count = 0;
     for (int n = 0; n < around.count; ++n) {
       const std::size_t other = around.at[std::size_t(n)];
-      if (map.at[other].indexed() && map.at[other].solutions[chosen[other]].phase == phase &&
-          misorientation(q[i][k], q[other][chosen[other]], rotations[std::size_t(phase)]) <
-              options.threshold_deg)
+      if (!map.at[other].indexed()) continue;
+      const OrientationSolution& there = map.at[other].solutions[chosen[other]];
+      if (there.phase == own.phase &&
+          misorientation_deg(own.R_lab_crystal, there.R_lab_crystal,
+                             map.phases[std::size_t(own.phase)]) < options.threshold_deg)
         ++count;
     }
     return count;
@@ -230,7 +190,7 @@ std::size_t choose_by_neighbours(OrientationMap& map, const NeighbourChoiceOptio
   // in place, one position after the other, so that two neighbours do not change places for ever
   for (int sweep = 0; sweep < 20; ++sweep) {
     bool moved = false;
-    for (std::size_t i = 0; i < q.size(); ++i) {
+    for (std::size_t i = 0; i < map.positions(); ++i) {
       const auto& solutions = map.at[i].solutions;
       if (solutions.size() < 2) continue;
       std::size_t best = chosen[i];
@@ -246,7 +206,7 @@ std::size_t choose_by_neighbours(OrientationMap& map, const NeighbourChoiceOptio
     if (!moved) break;
   }
   std::size_t changed = 0;
-  for (std::size_t i = 0; i < q.size(); ++i)
+  for (std::size_t i = 0; i < map.positions(); ++i)
     if (chosen[i] > 0) {
       auto& solutions = map.at[i].solutions;
       std::rotate(solutions.begin(), solutions.begin() + long(chosen[i]),
