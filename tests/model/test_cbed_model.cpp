@@ -53,7 +53,9 @@ struct Small {
 };
 
 Eigen::VectorXd polar_state() {
-  return (Eigen::VectorXd(6) << 0.7, -0.4, 0.6, 0.3, 33, 0.5).finished();
+  Eigen::VectorXd x(6);
+  x << 0.7, -0.4, 0.6, 0.3, 33, 0.5;
+  return x;
 }
 
 }  // namespace
