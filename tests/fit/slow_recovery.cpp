@@ -118,20 +118,22 @@ Recovery recover(const std::string& name, double SrTiO3, double PbTiO3, double f
 BOOST_AUTO_TEST_CASE(truths_of_188_A) {
   // Slices of 2 Å move the thickness by 0.3 Å and those of 1 Å by 0.13 Å (rms), to be compared with
   // 0.23 Å by counting; the error falls with the square of the slice.
-  const Recovery found =
-      recover("own model, 188 Å", 16 * 3.905, 16 * 4.0, 0.66, 0.5, 0.005, 500, 1);
+  const Recovery found = recover("own model, 188 Å", 16 * 3.905, 16 * 4.0, 0.66, 0.5, 0.005,
+                                 recording() ? 500 : 150, 1);
+  const double scatter = recording() ? 0.1 : 0.17;  // three standard errors of an rms
   record("Fits", "188 Å: share in the true basin", "500 truths of a finer model", found.true_basin,
          at_least(0.995));
   for (int k = 0; k < unknowns; ++k) {
     record("Fits", "188 Å: rms error of each unknown over its limit", "Cramér-Rao limit",
-           found.rms[k] / found.limit[k], at_most(1.1));
+           found.rms[k] / found.limit[k], at_most(1 + scatter));
     record("Fits", "188 Å: spread of normalised residuals", "1", found.spread[k],
-           between(0.9, 1.1));
+           between(1 - scatter, 1 + scatter));
   }
 }
 
 BOOST_AUTO_TEST_CASE(truths_of_300_A) {
-  const Recovery found = recover("own model, 300 Å", 26 * 3.905, 24 * 4.0, 2, 1, 0.005, 300, 2);
+  const Recovery found =
+      recover("own model, 300 Å", 26 * 3.905, 24 * 4.0, 2, 1, 0.005, recording() ? 300 : 100, 2);
   record("Fits", "300 Å: share in the true basin", "300 truths of a finer model", found.true_basin,
          at_least(0.99));
 }

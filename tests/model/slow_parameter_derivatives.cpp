@@ -158,6 +158,8 @@ BOOST_AUTO_TEST_CASE(derivatives_of_disk_intensities_with_the_illumination) {
                                {tilt_spread_parameter(c.state, 0, 1), 0.1}});
 }
 
+// The amplitudes above have every kind. Pixels are linear in the disks' curves: a kind each of
+// tilt, thickness, displacement and absorption is enough where no report is made.
 BOOST_AUTO_TEST_CASE(derivatives_of_pixels) {
   Detector detector;
   detector.rows = detector.columns = 40;
@@ -171,7 +173,9 @@ BOOST_AUTO_TEST_CASE(derivatives_of_pixels) {
     for (const Vec3& v : beams.g) g.push_back(v.head<2>());
     const auto pixels = std::make_shared<const DiskPixels>(
         disk_pixels(detector, c.state.energy_keV, {semiangle, 0, {}}, g, {}, 3));
-    const std::vector<Kind> table = kinds_of(c.state);
+    const std::vector<Kind> all = kinds_of(c.state),
+                            table =
+                                recording() ? all : std::vector{all[0], all[2], all[3], all[15]};
     for (auto& [name, engine] : named_engines(c.state, beams))
       BOOST_TEST_CONTEXT(c.name << ", " << name)
     check_jacobian(std::string(name) + ": pixels of disks",
