@@ -17,7 +17,7 @@ def main():
     thickness, phase, method, found = rows[:, 0], rows[:, 1], rows[:, 3].astype(int), rows[:, 4]
     error, thickness_found, its_error = rows[:, 6], rows[:, 7], rows[:, 8]
     steps = np.unique(thickness)
-    figure, panels = plt.subplots(1, 3, figsize=(7.2, 2.7), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(7.2, 2.9), layout="constrained")
     for m, name in enumerate(METHODS):
         chosen = [(method == m) & (thickness == t) for t in steps]
         right = [c & (found == phase) for c in chosen]
@@ -35,7 +35,10 @@ def main():
                   f"90 % {values[1]:.3f}°, wrong phase {values[2]:.1f} %, thickness {values[3]:.0f} Å off, "
                   f"within two errors {values[4]:.0%}")
     panels[0].set_yscale("log")
-    panels[0].legend(frameon=False, fontsize=6)
+    panels[0].set_yticks([0.5, 1, 2, 5], ["0.5", "1", "2", "5"])
+    panels[0].minorticks_off()
+    figure.get_layout_engine().set(rect=(0, 0.09, 1, 0.91))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
     for axes, label in zip(panels, ("error of the orientation (°):\nmedian, 90 % (dashed)", "wrong phase (%)",
                                     "median error of the thickness (Å)")):
         axes.set_ylabel(label)
