@@ -7,6 +7,8 @@
 #include <exception>
 #include <mutex>
 
+#include "core/interrupt.hpp"
+
 namespace pendel {
 
 namespace {
@@ -26,6 +28,7 @@ void parallel_for(long count, const std::function<void(long, int)>& body) {
   for (long i = 0; i < count; ++i) {
     if (failed) continue;
     try {
+      stop_if_interrupted();
       body(i, omp_get_thread_num());
     } catch (...) {
       std::lock_guard<std::mutex> lock(failure_mutex);

@@ -10,7 +10,7 @@ void set_threads(int count);
 int threads();
 
 /// Runs body(index, thread) for index in [0, count), dynamically shared among threads. The first
-/// exception of a body is rethrown after the loop.
+/// exception of a body is rethrown after the loop; Error (interrupted) if that is asked for.
 void parallel_for(long count, const std::function<void(long index, int thread)>& body);
 
 }  // namespace pendel

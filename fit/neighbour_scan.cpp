@@ -79,7 +79,6 @@ std::vector<PositionFit> fit_scan_from_neighbours(const DiskModel& model, const 
         fit = done->second;
         return;
       }
-      if (hooks.stop && hooks.stop()) return;
       const DiskData& own = data[std::size_t(i)];
       const std::vector<Eigen::VectorXd> starts =
           stride == first_stride ? std::vector<Eigen::VectorXd>()
@@ -97,7 +96,6 @@ std::vector<PositionFit> fit_scan_from_neighbours(const DiskModel& model, const 
       std::lock_guard<std::mutex> lock(mutex);
       hooks.done(i, fit);
     });
-    if (hooks.stop && hooks.stop()) break;
     for (const long i : level) known[std::size_t(i)] = 1;
   }
   return fits;

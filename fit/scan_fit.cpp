@@ -13,21 +13,20 @@ std::vector<PositionFit> fit_scan(const DiskModel& model, const StartTable& tabl
                                   const ScanHooks& hooks, const DiskModel* engine) {
   constexpr long together = 4;  // positions that share a pass over the table
   const long count = long(data.size());
-  const auto stopped = [&] { return hooks.stop && hooks.stop(); };
   std::vector<PositionFit> fits(data.size());
   std::vector<std::vector<Eigen::VectorXd>> starts(data.size());
   parallel_for((count + together - 1) / together, [&](long block, int) {
     const long first = block * together, here = std::min(together, count - first);
     bool wanted = false;
     for (long i = first; i < first + here; ++i) wanted |= !hooks.skip || !hooks.skip(i);
-    if (!wanted || stopped()) return;
+    if (!wanted) return;
     auto found = table.best(&data[std::size_t(first)], int(here), options.nuisance, options.starts,
                             options.start_distance);
     std::move(found.begin(), found.end(), starts.begin() + first);
   });
   std::mutex mutex;
   parallel_for(count, [&](long i, int) {
-    if ((hooks.skip && hooks.skip(i)) || stopped()) return;
+    if (hooks.skip && hooks.skip(i)) return;
     fits[i] = fit_position(model, starts[i], data[i], options, engine);
     starts[i].clear();
     if (!hooks.done) return;

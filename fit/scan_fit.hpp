@@ -10,10 +10,9 @@ namespace pendel {
 struct ScanHooks {
   std::function<bool(long position)> skip;                      ///< already done (resumed)
   std::function<void(long position, const PositionFit&)> done;  ///< one call at a time
-  std::function<bool()> stop;                                   ///< true: start no further position
 };
 
-/// Fits of all positions, in their order; those skipped or not reached have an empty solution. The
+/// Fits of all positions, in their order; those skipped have an empty solution. The
 /// result does not depend on the number of threads. engine: see fit_position.
 std::vector<PositionFit> fit_scan(const DiskModel& model, const StartTable& table,
                                   const std::vector<DiskData>& data, const FitOptions& options,

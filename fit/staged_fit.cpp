@@ -33,7 +33,6 @@ std::vector<PositionFit> fit_scan(const DiskModel& model, const CoarseStage& coa
   std::mutex mutex;
   parallel_for(long(data.size()), [&](long i, int) {
     if (hooks.skip && hooks.skip(i)) return;
-    if (hooks.stop && hooks.stop()) return;
     const std::size_t at = std::size_t(i);
     fits[at] = fit_position(model, coarse_starts(coarse, i, options), data[at], options, engine);
     if (!hooks.done) return;

@@ -227,7 +227,7 @@ void StemSimulator::share_memory(const WaveGrid& pattern) {
 
 template <class Real>
 void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
-                           const std::function<void()>& poll, MatrixStore* store) const {
+                           MatrixStore* store) const {
   const std::size_t per_position = thicknesses_.size() * k_.size();
   const std::vector<DefocusOffset> foci = defocus_offsets(options_.focal_spread, 7);
   const std::vector<PositionOffset> sources = source_offsets(options_.source_size, 3);
@@ -250,7 +250,6 @@ void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
           Probe probe = probe_;
           if (focus.C10 != 0) probe.aberrations.push_back({1, 0, focus.C10, 0});
           for (const PositionOffset& source : sources) {
-            poll();
             shifted.assign(begin, end);
             for (Vec2& position : shifted) position += source.position;
             runner->add(probe, shifted, focus.weight * source.weight / configurations,
@@ -266,11 +265,11 @@ void StemSimulator::run_as(const std::vector<Vec2>& positions, const Sink& sink,
 }
 
 void StemSimulator::run(const std::vector<Vec2>& positions, const Sink& sink,
-                        const std::function<void()>& poll, MatrixStore* store) const {
+                        MatrixStore* store) const {
   if (options_.precision == Precision::single)
-    run_as<float>(positions, sink, poll, store);
+    run_as<float>(positions, sink, store);
   else
-    run_as<double>(positions, sink, poll, store);
+    run_as<double>(positions, sink, store);
 }
 
 }  // namespace pendel

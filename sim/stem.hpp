@@ -70,20 +70,17 @@ class StemSimulator {
   const PrismLayout* matrix() const { return matrix_ ? &*matrix_ : nullptr; }
 
   /// For every position [Å]: sink(position, intensity (thicknesses, k()), fractions of the incident
-  /// beam). Called by several threads at once. poll() is called by the caller's thread every few
-  /// positions; what it throws ends the run. store (may be null): PRISM's matrices are read from
-  /// it if it has them, else made and written to it.
+  /// beam). Called by several threads at once; what it throws ends the run. store (may be null):
+  /// PRISM's matrices are read from it if it has them, else made and written to it.
   using Sink = std::function<void(std::size_t, const float*)>;
-  void run(
-      const std::vector<Vec2>& positions, const Sink& sink,
-      const std::function<void()>& poll = [] {}, MatrixStore* store = nullptr) const;
+  void run(const std::vector<Vec2>& positions, const Sink& sink,
+           MatrixStore* store = nullptr) const;
 
  private:
   template <class Real>
   class Runner;
   template <class Real>
-  void run_as(const std::vector<Vec2>& positions, const Sink& sink,
-              const std::function<void()>& poll, MatrixStore* store) const;
+  void run_as(const std::vector<Vec2>& positions, const Sink& sink, MatrixStore* store) const;
   AtomicModel configuration(int number) const;
   void plan_matrix();
   void share_memory(const WaveGrid& pattern);

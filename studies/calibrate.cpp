@@ -13,7 +13,6 @@
 #include "scan/scan_rotation.hpp"
 #include "scan/virtual_image.hpp"
 #include "scan/zone_fit.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -296,7 +295,6 @@ void CalibrateStudy::run(RunContext& context) const {
         measured_origins(*cube, about, origin.radius_px, mask_values, [&](std::size_t done) {
           progress.advance(long(done - before));
           before = done;
-          stop_if_interrupted("interrupted; nothing is kept");
         });
   } else {
     known.origins = measured_origins(*found, about, origin.radius_px);

@@ -7,7 +7,6 @@
 #include "core/text.hpp"
 #include "scan/bragg_map.hpp"
 #include "scan/features.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -109,10 +108,8 @@ void ClassifyStudy::run(RunContext& context) const {
     Progress progress("restarts", long(runs.size()) * classify.restarts, context.quiet);
     // the largest first: more than there can be is an error before anything is done in vain
     for (std::size_t i = runs.size(); i-- > 0;)
-      runs[i] = nnmf_restarts(X, numbers_of(classify, tried[0] + int(i)), [&] {
-        progress.advance();
-        stop_if_interrupted("interrupted; nothing is kept of a factorisation");
-      });
+      runs[i] =
+          nnmf_restarts(X, numbers_of(classify, tried[0] + int(i)), [&] { progress.advance(); });
   }
   std::size_t chosen = 0;
   for (std::size_t i = 1; i < runs.size(); ++i) {

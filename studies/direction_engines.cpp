@@ -5,10 +5,10 @@
 #include <set>
 
 #include "core/electron.hpp"
+#include "core/interrupt.hpp"
 #include "core/progress.hpp"
 #include "sim/bloch_exponential.hpp"
 #include "sim/ewald.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -121,7 +121,7 @@ double DirectionEngines::operations(Tiling& tiling, bool quiet) const {
   double sum = 0;
   Progress progress("beam lists", long(tiling.tiles.size()), quiet || tiling.tiles.size() == 1);
   for (auto& [number, tile] : tiling.tiles) {
-    stop_if_interrupted("interrupted; nothing was calculated yet");
+    stop_if_interrupted();
     const Beams beams = beams_from_hkl(state_, list_of(tile).hkl);
     double terms = 0;
     for (const Vec2& corner : tile.hull) {
@@ -175,7 +175,7 @@ void DirectionEngines::find_beams(const WantedBeams& wanted, bool quiet) {
     Progress progress("beam lists", long(tiles()), quiet || tiles() == 1 || !options_.tolerance);
     std::set<Hkl> found;
     for (auto& [number, tile] : tiling_.tiles) {
-      stop_if_interrupted("interrupted; nothing was calculated yet");
+      stop_if_interrupted();
       if (engine_kind(state_, options_) == EngineKind::splitstep) {
         const Beams zone = zone_beams(state_, wanted.g_max);
         found.insert(zone.hkl.begin(), zone.hkl.end());

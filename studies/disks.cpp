@@ -9,7 +9,6 @@
 #include "core/text.hpp"
 #include "scan/bragg_file.hpp"
 #include "scan/template_from_scan.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -216,7 +215,6 @@ void DisksStudy::run(RunContext& context) const {
         }
         progress.advance(long(count));
       });
-      stop_if_interrupted("interrupted; disks are found in one pass and nothing is kept");
     }
   }
   if (std::find(recorded.begin(), recorded.end(), 0) != recorded.end())

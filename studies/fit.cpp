@@ -11,7 +11,6 @@
 #include "studies/fit_part.hpp"
 #include "studies/fit_regions.hpp"
 #include "studies/fit_result.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -147,7 +146,6 @@ void FitStudy::run(RunContext& context) const {
   whole.determined.resize(positions.size());
   std::unique_ptr<Run> run;
   for (std::size_t r = 0; r < regions.names.size(); ++r) {
-    if (run && interrupted()) run->stop();
     Part part;
     part.index = regions.positions[r];
     part.data = those(positions, part.index);

@@ -8,7 +8,6 @@
 #include "core/error.hpp"
 #include "fit/model_error.hpp"
 #include "fit/neighbour_scan.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -84,10 +83,8 @@ std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable
     const auto row = finished.find(index[i]);
     if (row != finished.end()) known[long(i)] = fit_of_row(row->second, run.shape);
   }
-  const long before = run.done_here;
   ScanHooks hooks;
   hooks.skip = [&](long i) { return known.count(i) > 0; };
-  hooks.stop = interrupted;
   hooks.done = [&](long i, const PositionFit& fit) {
     run.checkpoint.append(index[std::size_t(i)], fit_row(fit, run.shape));
     run.progress.advance();
@@ -103,7 +100,6 @@ std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable
       from_neighbours
           ? fit_scan_from_neighbours(*models.model, search, data, grid, options, hooks, known)
           : fit_everywhere(models, table, data, coarse, options, hooks);
-  if (run.done_here - before < long(data.size() - known.size())) run.stop();
   for (auto& [i, fit] : known) fits[std::size_t(i)] = std::move(fit);
   return fits;
 }
@@ -113,17 +109,7 @@ std::vector<PositionFit> fit_positions(const FitModels& models, const StartTable
 Run::Run(const RunContext& context, const RowShape& row_shape, long positions)
     : shape(row_shape),
       checkpoint(context.partial(), context.fingerprint(), fit_row_size(shape), context.resume),
-      all(positions),
-      total(positions - long(checkpoint.rows().size())),
-      progress("fit", total, context.quiet),
-      partial(context.partial()) {}
-
-void Run::stop() const {
-  throw Error(ErrorKind::interrupted, "interrupted: " + std::to_string(all - (total - done_here)) +
-                                          " of " + std::to_string(all) +
-                                          " positions are done and kept in " + partial +
-                                          "; the same command with --resume continues");
-}
+      progress("fit", positions - long(checkpoint.rows().size()), context.quiet) {}
 
 void fit_part(const FitStudy& study, const FitData& all, const Unknowns& unknowns,
               const DiskModel& all_free, const FitOptions& options, const RunContext& context,

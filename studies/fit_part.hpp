@@ -15,14 +15,10 @@ namespace pendel {
 struct Run {
   Run(const RunContext& context, const RowShape& row_shape, long positions);
 
-  /// Throws that the run was interrupted, and how far it came.
-  [[noreturn]] void stop() const;
-
   RowShape shape;
   Checkpoint checkpoint;
-  long all, total, done_here = 0;
+  long done_here = 0;
   Progress progress;
-  std::string partial;
 };
 
 /// Positions with the same base state, all that is found out about them.

@@ -10,7 +10,6 @@
 #include "core/progress.hpp"
 #include "core/text.hpp"
 #include "scan/bragg_file.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -95,7 +94,6 @@ std::vector<ArcMap> arcs_of_patterns(const DataCube& cube, const Calibration& ca
                      : ArcFinder(calibration, i, cube.q_rows(), cube.q_columns(), rings[r], mask)
                            .find(pattern.data());
     progress.advance();
-    stop_if_interrupted("interrupted; lines are made in one pass and nothing is kept");
   });
   if (std::count(recorded.begin(), recorded.end(), 0) > 0)
     for (ArcMap& map : maps) map.recorded.assign(recorded.begin(), recorded.end());

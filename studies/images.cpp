@@ -11,7 +11,6 @@
 #include "scan/amorphous.hpp"
 #include "scan/bragg_file.hpp"
 #include "scan/virtual_image.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -271,7 +270,6 @@ void ImagesStudy::run(RunContext& context) const {
     found = scan_images(cube, detectors, mask, [&](std::size_t done) {
       progress.advance(long(done - before));
       before = done;
-      stop_if_interrupted("interrupted; images are made in one pass and nothing is kept");
     });
   }
 

@@ -13,7 +13,6 @@
 #include "core/text.hpp"
 #include "io/emd.hpp"
 #include "scan/write.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
 
 namespace pendel {
@@ -164,7 +163,6 @@ void convert(const ConvertArguments& arguments) {
   Progress progress("convert", long(scan.recorded()), arguments.quiet);
   std::size_t before = 0;
   write_recording(scan, arguments.to, [&](std::size_t done) {
-    stop_if_interrupted("interrupted; nothing is written");
     progress.advance(long(done - before));
     before = done;
   });

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <sstream>
@@ -10,12 +11,12 @@
 #endif
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "io/hdf5.hpp"
 #include "io/provenance.hpp"
 #include "scan/recording.hpp"
 #include "studies/command_text.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/runner.hpp"
 
 namespace {
@@ -165,6 +166,12 @@ int run_command(int argc, char** argv) {
   return *plot ? pendel::plot({argv + 2, argv + argc}) : 0;
 }
 
+// Ctrl-C and SIGTERM ask a run to stop where it can be continued; a second one stops it at once.
+extern "C" void on_signal(int number) {
+  pendel::interrupt();
+  std::signal(number, SIG_DFL);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -174,7 +181,10 @@ int main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif
   pendel::hdf5::no_cleanup_at_exit();
-  pendel::watch_signals();
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  // writing beyond a limit of the file system is then an error of write(), which is reported
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run_command(argc, argv);
   } catch (const pendel::Error& error) {

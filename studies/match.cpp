@@ -20,7 +20,6 @@
 #include "crystal/point_group.hpp"
 #include "io/checkpoint.hpp"
 #include "studies/hand_over.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/match_result.hpp"
 
 namespace pendel {
@@ -155,7 +154,6 @@ JointCalibration calibrated(const JointOptions& options, const OrientationMap& w
     for (std::size_t i = 0; i < some.columns; ++i)
       chosen[i] = corrected(sum, patterns[i * whole.positions() / some.columns]);
     parallel_for(long(some.columns), [&](long i, int) {
-      stop_if_interrupted("interrupted before the first position was finished");
       some.at[std::size_t(i)] = map_position(matcher.match(chosen[std::size_t(i)]));
     });
     JointCalibration found = joint_calibration(some, libraries, chosen, fit);
@@ -323,8 +321,6 @@ void MatchStudy::run(RunContext& context) const {
                   " positions were finished before");
     Progress progress("match", long(here), context.quiet);
     parallel_for(long(here), [&](long k, int) {
-      stop_if_interrupted("interrupted; finished positions are kept in " + context.partial() +
-                          "; --resume goes on");
       const std::size_t i = left[std::size_t(k)];
       PatternMatch matched = matcher.match(patterns[i]);
       if (ranking) matched = ranking->ranked(matcher, std::move(matched), patterns[i]);

@@ -11,7 +11,6 @@
 #include "sim/kinematical_pattern.hpp"
 #include "studies/certificate.hpp"
 #include "studies/direction_engines.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -88,7 +87,6 @@ std::vector<TiltPatterns> calculate(const Task& task, DirectionEngines& engines,
   engines.thickness_series(
       task.specimen.state, incidence, task.layer, task.thicknesses,
       [&](std::size_t t, const std::vector<std::size_t>& directions, const MatrixXcd& waves) {
-        stop_if_interrupted("interrupted; --resume continues with the tilts that are done");
         for (std::size_t d = 0; d < directions.size(); ++d)
           psi[t].col(long(directions[d])) = waves.col(long(d));
         if (progress) progress->advance(long(directions.size()));

@@ -10,7 +10,6 @@
 #include "sim/cbed.hpp"
 #include "sim/counts.hpp"
 #include "sim/powder.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -95,8 +94,6 @@ Array cbed_images(const CbedOptions& options, const State& state, const BeamOpti
         .thickness_series(
             state, directions, layer, thicknesses,
             [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& waves) {
-              stop_if_interrupted(
-                  "interrupted; the image is not finished, --resume keeps the tilts that are");
               for (std::size_t d = 0; d < some.size(); ++d)
                 psi[t].col(long(some[d])) = waves.col(long(d));
               progress.advance(long(some.size()));

@@ -14,7 +14,6 @@
 #include "model/surrogate.hpp"
 #include "studies/direction_engines.hpp"
 #include "studies/fit_parameters.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/yaml_reader.hpp"
 
 namespace pendel {
@@ -293,7 +292,6 @@ void PlanStudy::run(RunContext& context) const {
     if (search) table = std::make_unique<StartTable>(searched, fit.search.samples);
 
     parallel_for(long(missing.size()), [&](long m, int) {
-      if (interrupted()) return;
       const std::size_t i = missing[std::size_t(m)];
       const Eigen::VectorXd& truth = truths[i];
       Row& row = rows[i];
@@ -333,10 +331,6 @@ void PlanStudy::run(RunContext& context) const {
       checkpoint.append(i, row.values);
       progress.advance();
     });
-    if (interrupted())
-      throw Error(ErrorKind::interrupted, "interrupted; what is done is kept in " +
-                                              context.partial() +
-                                              "; the same command with --resume continues");
   }
 
   EmdWriter result("pendel");

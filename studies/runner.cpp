@@ -80,7 +80,16 @@ LoadedStudy load(const RunArguments& arguments) {
 
 std::string run(const RunArguments& arguments) {
   LoadedStudy loaded = load(arguments);
-  std::visit([&](const auto& study) { study.run(loaded.context); }, loaded.study);
+  try {
+    std::visit([&](const auto& study) { study.run(loaded.context); }, loaded.study);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::interrupted) throw;
+    const std::string partial = loaded.context.partial();
+    const bool kept = fs::exists(partial) || fs::exists(partial + ".journal");
+    throw Error(ErrorKind::interrupted, kept ? "interrupted; what is done is kept in " + partial +
+                                                   "; the same command with --resume continues"
+                                             : "interrupted; nothing is kept");
+  }
   return loaded.context.output;
 }
 

@@ -199,7 +199,7 @@ void StemStudy::run(RunContext& context) const {
           writer.write(to_do[n], patterns.data(), extras.data());
           progress.advance();
         },
-        stop_when_interrupted, matrix.get());
+        matrix.get());
   }
   const double scan_seconds = context.provenance.cpu_seconds();
   const std::vector<Refined> certificate = certify(*this, plan, positions, matrix.get(), context);

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "core/progress.hpp"
-#include "studies/interrupt.hpp"
 #include "studies/stem_plan.hpp"
 
 namespace pendel {
@@ -51,15 +50,11 @@ std::vector<std::vector<double>> images_at(const StemPlan& plan, const std::vect
         for (std::size_t t = 0; t < thicknesses; ++t)
           images[n * thicknesses + t] = plan.image(intensity + t * plan.simulator.k().size());
       },
-      stop_when_interrupted, matrices);
+      matrices);
   return images;
 }
 
 }  // namespace
-
-void stop_when_interrupted() {
-  stop_if_interrupted("interrupted; --resume continues with the positions that are done");
-}
 
 std::vector<Refined> certify(const StemStudy& study, const StemPlan& plan,
                              const std::vector<Vec2>& positions, MatrixStore* matrices,

@@ -36,9 +36,6 @@ struct StemPlan {
   std::vector<double> image(const float* intensity) const;
 };
 
-/// Stops a simulation where it can be continued; for StemSimulator::run.
-void stop_when_interrupted();
-
 /// Pixels, slices, interpolation, partition, phonons and box refined once each, by multislice; of
 /// given snapshots the first half is compared with all: changes as fractions of the brightest
 /// pixel. What cannot be tried within the memory is

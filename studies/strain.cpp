@@ -17,7 +17,6 @@
 #include "crystal/structure_factor.hpp"
 #include "scan/lattice.hpp"
 #include "scan/strain.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -245,7 +244,6 @@ void StrainStudy::run(RunContext& context) const {
     Progress progress("lattices", long(count), context.quiet);
     const LatticeFitOptions options{lattice.reach, lattice.least_peaks};
     parallel_for(long(count), [&](long i, int) {
-      stop_if_interrupted("interrupted; nothing is kept of lattices");
       const auto& there = vectors[std::size_t(i)];
       auto& fit = fits[std::size_t(i)];
       fit = fit_lattice(there, start, options);

@@ -8,7 +8,6 @@
 #include "cif/read.hpp"
 #include "core/electron.hpp"
 #include "core/progress.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel {
 
@@ -96,13 +95,7 @@ std::vector<PhaseLibrary> make_libraries(const LibraryTemplateOptions& options,
     Progress progress("templates of " + phases[p].name,
                       long(axes.size()) - long(build.begun ? build.begun->templates.size() : 0),
                       context.quiet);
-    build.progress = [&] {
-      progress.advance();
-      stop_if_interrupted(path.empty()
-                              ? "interrupted; templates are kept by the study `library` only"
-                              : "interrupted; finished templates are kept in " + path +
-                                    "; --resume goes on");
-    };
+    build.progress = [&] { progress.advance(); };
     build.checkpoint = keep;
     const PhaseLibrary made =
         dynamical_library(phases[p].name, phases[p], options.energy_keV, waves, axes,

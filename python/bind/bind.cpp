@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
-#include "studies/interrupt.hpp"
 
 namespace pendel::python {
 
@@ -76,26 +76,27 @@ Eigen::MatrixXd rows_of(const Reals& array, int columns, const std::string& name
 namespace {
 // that imports the module; signals are its business
 std::thread::id main_thread;
+
+// a second SIGTERM is obeyed at once; a second Ctrl-C, which comes easily, does not end Python
+extern "C" void on_signal(int number) {
+  interrupt();
+  if (number == SIGTERM) std::signal(number, SIG_DFL);
+}
 }  // namespace
 
 LongCall::LongCall() : main_(std::this_thread::get_id() == main_thread) {
   if (!main_) return;
-  interrupt_ = std::signal(SIGINT, SIG_DFL);
-  terminate_ = std::signal(SIGTERM, SIG_DFL);
-  watch_signals();
+  interrupt_ = std::signal(SIGINT, on_signal);
+  terminate_ = std::signal(SIGTERM, on_signal);
 }
 
 LongCall::~LongCall() {
   if (!main_) return;
   // what came too late for the work to see it is Python's
   if (interrupted() && std::uncaught_exceptions() == 0) PyErr_SetInterrupt();
-  watch_signals();
+  interrupt(false);
   std::signal(SIGINT, interrupt_);
   std::signal(SIGTERM, terminate_);
-}
-
-void LongCall::go_on() const {
-  if (main_) stop_if_interrupted("interrupted");
 }
 
 }  // namespace pendel::python

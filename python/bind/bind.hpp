@@ -42,8 +42,6 @@ class LongCall {
  public:
   LongCall();
   ~LongCall();
-  /// Error (interrupted) if it was asked for; for every item of a loop.
-  void go_on() const;
 
  private:
   py::gil_scoped_release release_;

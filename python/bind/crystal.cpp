@@ -20,7 +20,10 @@ Crystal from_cif(const py::object& path, const std::string& block, double defaul
   options.default_B_A2 = default_B_A2;
   std::vector<std::string> notes;
   const std::string file = py::str(path);
-  const Crystal crystal = read_cif(file, options, &notes);
+  const auto crystal = [&] {
+    const LongCall call;
+    return read_cif(file, options, &notes);
+  }();
   const py::object warn = py::module_::import("warnings").attr("warn");
   for (const std::string& note : notes) warn(file + ": " + note);
   return crystal;
@@ -90,7 +93,7 @@ py::tuple factors(const Crystal& crystal, const Indices& hkl, double energy_keV,
   const std::vector<Hkl> reflections = hkl_of(hkl);
   std::vector<Ug> values;
   {
-    py::gil_scoped_release release;
+    const LongCall call;
     values = structure_factors(crystal, reflections, energy_keV, options.potential());
   }
   Eigen::VectorXcd elastic(values.size()), absorptive(values.size());
@@ -121,7 +124,7 @@ py::dict spots(const Crystal& crystal, const Mat3& R_lab_crystal, double energy_
     throw Error(ErrorKind::study, "spots: thickness_A belongs to shape='slab', the default");
   std::vector<Spot> found;
   {
-    const py::gil_scoped_release release;
+    const LongCall call;
     found = SpotPatterns(crystal, energy_keV,
                          spot_options(options, options.scattering, 1e-3 * options.precession_mrad,
                                       thickness_A.value_or(0)))
@@ -223,12 +226,20 @@ void bind_crystal(py::module_& module) {
           "Debye-Waller B = 8π² times the mean-square displacement [Å²]; "
           "(atoms).")
       .def_property_readonly(
-          "point_group", [](const Crystal& c) { return point_group(c).name; },
+          "point_group",
+          [](const Crystal& c) {
+            const LongCall call;
+            return point_group(c).name;
+          },
           "Hermann-Mauguin symbol, found from the atoms.")
       .def(
           "reflections",
           [](const Crystal& c, double g_max_invA) {
-            return python::array_of(reflections_within(c.cell, g_max_invA));
+            const auto hkl = [&] {
+              const LongCall call;
+              return reflections_within(c.cell, g_max_invA);
+            }();
+            return python::array_of(hkl);
           },
           py::arg("g_max_invA"),
           "Miller indices of every reciprocal-lattice point with |g| <= g_max_invA [1/Å], (0,0,0) "

@@ -6,6 +6,7 @@
 #include "bind.hpp"
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "crystal/rotation.hpp"
 #include "studies/match.hpp"
@@ -61,7 +62,13 @@ py::array_t<double> each(const Reals& array, const std::vector<py::ssize_t>& inn
   const double* from = array.data();
   double* to = result.mutable_data();
   const py::ssize_t count = array.size() / size(inner);
-  for (py::ssize_t i = 0; i < count; ++i, from += size(inner), to += size(outer)) change(from, to);
+  {
+    const LongCall call;
+    for (py::ssize_t i = 0; i < count; ++i, from += size(inner), to += size(outer)) {
+      stop_if_interrupted();
+      change(from, to);
+    }
+  }
   return result;
 }
 
@@ -84,7 +91,10 @@ py::array_t<double> colours(const Crystal& crystal, const Reals& R_lab_crystal,
 }
 
 py::dict colour_key(const Crystal& crystal, std::size_t pixels) {
-  const IpfLegend legend = ipf_legend(IpfKey(point_group(crystal)), crystal.cell, pixels);
+  const IpfLegend legend = [&] {
+    const LongCall call;
+    return ipf_legend(IpfKey(point_group(crystal)), crystal.cell, pixels);
+  }();
   py::array_t<float> image({legend.rows, legend.columns, std::size_t(3)});
   std::copy(legend.rgb.begin(), legend.rgb.end(), image.mutable_data());
   Eigen::MatrixXd outline(legend.outline.size(), 2);
@@ -259,13 +269,13 @@ class PatternMatcher {
  public:
   PatternMatcher(const Library& library, const py::kwargs& keywords)
       : options_(options_of<MatchingOptions>(keywords, "Matcher")), names_(library.names()) {
-    const py::gil_scoped_release release;
+    const LongCall call;
     matcher_ = std::make_unique<Matcher>(library.phases(), match_options(options_));
   }
 
   Pattern match(const py::object& peaks) const {
     const std::vector<PeakVector> vectors = peaks_of(peaks);
-    const py::gil_scoped_release release;
+    const LongCall call;
     return one(vectors);
   }
 
@@ -323,7 +333,6 @@ class PatternMatcher {
     {
       const LongCall call;
       parallel_for(long(n), [&](long k, int) {
-        call.go_on();
         const auto i = std::size_t(k);
         const Pattern pattern = one(vectors[i]);
         const PatternMatch& found = pattern.found;

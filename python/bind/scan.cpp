@@ -19,7 +19,10 @@ class Scan {
  public:
   Scan(const py::object& path, const std::string& dataset,
        const std::optional<std::array<std::size_t, 2>>& scan_shape)
-      : cube_(open_recording(py::str(path), {scan_shape, dataset})) {}
+      : cube_([&, file = std::string(py::str(path))] {
+          const LongCall call;
+          return open_recording(file, {scan_shape, dataset});
+        }()) {}
 
   const DataCube& cube() const { return cube_; }
   py::tuple shape() const {
@@ -31,7 +34,7 @@ class Scan {
                             " positions has no " + std::to_string(first + count - 1));
     py::array_t<float> patterns({count, cube_.q_rows(), cube_.q_columns()});
     float* to = patterns.mutable_data();
-    py::gil_scoped_release release;
+    const LongCall call;
     cube_.read(first, count, to);
     return patterns;
   }
@@ -76,7 +79,7 @@ class Scan {
     ScanImages found;
     {
       const LongCall call;
-      found = scan_images(cube_, list, counted, [&](std::size_t) { call.go_on(); });
+      found = scan_images(cube_, list, counted);
     }
     const auto image = [&](const std::vector<double>& values, std::size_t rows) {
       py::array_t<double> array({rows, values.size() / rows});
@@ -143,7 +146,6 @@ py::list find_disks(const Floats& patterns, const py::object& shape, const py::d
     std::vector<std::vector<float>> electrons;  // a pattern for each thread
     electrons.resize(std::size_t(threads()), std::vector<float>(pixels));
     parallel_for(long(count), [&](long i, int thread) {
-      call.go_on();
       std::vector<float>& pattern = electrons[std::size_t(thread)];
       for (std::size_t k = 0; k < pixels; ++k)
         pattern[k] = from[std::size_t(i) * pixels + k] / float(counts_per_electron);
@@ -174,9 +176,12 @@ std::vector<PeakVector> vectors_of(const Reals& q, const std::optional<Reals>& e
 py::object lattice(const Reals& q, const std::optional<Matrix2d>& near,
                    const std::optional<Reals>& errors, double reach, int least_peaks) {
   const auto peaks = vectors_of(q, errors);
-  const auto start = near ? near : find_basis({peaks});
-  if (!start) return py::none();
-  const auto fit = fit_lattice(peaks, *start, {reach, least_peaks});
+  const auto fit = [&]() -> std::optional<LatticeFit> {
+    const LongCall call;
+    const auto start = near ? near : find_basis({peaks});
+    if (!start) return {};
+    return fit_lattice(peaks, *start, {reach, least_peaks});
+  }();
   if (!fit) return py::none();
   py::dict result;
   result["basis"] = fit->basis;
@@ -248,9 +253,12 @@ void bind_scan(py::module_& module) {
         const auto values = [](const Reals& array) {
           return std::vector<double>(array.data(), array.data() + array.size());
         };
-        const auto map =
-            integrated(values(along_columns), values(along_rows),
-                       std::size_t(along_columns.shape(0)), std::size_t(along_columns.shape(1)));
+        const auto map = [&] {
+          const LongCall call;
+          return integrated(values(along_columns), values(along_rows),
+                            std::size_t(along_columns.shape(0)),
+                            std::size_t(along_columns.shape(1)));
+        }();
         py::array_t<double> result({along_columns.shape(0), along_columns.shape(1)});
         std::copy(map.begin(), map.end(), result.mutable_data());
         return result;

@@ -62,7 +62,7 @@ class Simulator {
     if (state_.layers.empty()) throw Error(ErrorKind::study, "Simulator: no layers");
     std::vector<Vec2> incidence = {Vec2(0, 0)};
     if (!tilts_mrad.is_none()) incidence = tilts(tilts_mrad.cast<Reals>());
-    py::gil_scoped_release release;
+    const LongCall call;
     const BeamList list = beam_list(state_, options_, incidence);
     // Bloch waves take the list by themselves, single scattering the beams that are asked for;
     // split-step has a grid instead: every beam of the zone on it is asked for
@@ -101,7 +101,6 @@ class Simulator {
     {
       const LongCall call;
       parallel_for(long(blocks), [&](long block, int) {
-        call.go_on();
         const std::size_t first = std::size_t(block) * most;
         const std::vector<Vec2> part(
             incidence.begin() + long(first),
@@ -134,7 +133,6 @@ class Simulator {
     pendel::thickness_series(
         *engine_, state_, incidence, layer, thicknesses_A,
         [&](std::size_t t, const std::vector<std::size_t>& directions, const MatrixXcd& block) {
-          call.go_on();
           for (std::size_t d = 0; d < directions.size(); ++d)
             for (std::size_t i = 0; i < N; ++i)
               to[(t * incidence.size() + directions[d]) * N + i] =
@@ -204,7 +202,6 @@ class Simulator {
       engines.thickness_series(
           state_, directions, layer, thicknesses,
           [&](std::size_t t, const std::vector<std::size_t>& some, const MatrixXcd& psi) {
-            call.go_on();
             for (std::size_t d = 0; d < some.size(); ++d)
               for (std::size_t i = 0; i < disks.size(); ++i)
                 to[(t * disks.size() + i) * side * side + place[some[d]]] =
@@ -258,7 +255,7 @@ class Model {
   Model(const Simulator& simulator, const Indices& hkl, const std::vector<Parameter>& parameters,
         double semiangle_mrad, const std::optional<double>& surrogate_tolerance)
       : hkl_(hkl_of(hkl)) {
-    py::gil_scoped_release release;
+    const LongCall call;
     double g_max = 0;
     for (const Hkl& h : hkl_)
       g_max = std::max(g_max, simulator.state().crystals[0].crystal.g(h).v.norm());
@@ -288,7 +285,6 @@ class Model {
     {
       const LongCall call;
       parallel_for(long(rows.rows()), [&](long i, int) {
-        call.go_on();
         const VectorXd x = rows.row(i).transpose();
         VectorXd I;
         MatrixXd J;
@@ -340,7 +336,6 @@ class Model {
       const LongCall call;
       const StartTable table(*model_, samples);
       parallel_for(long(positions), [&](long i, int) {
-        call.go_on();
         DiskData data;
         data.intensity = rows.row(i).transpose();
         data.noise.kind = variances ? Noise::gaussian : Noise::poisson;

@@ -1,7 +1,8 @@
 // A scan fitted from neighbours' solutions: as good as searching everywhere, at fewer evaluations.
-#include <atomic>
 #include <boost/test/unit_test.hpp>
 
+#include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "fit/neighbour_scan.hpp"
 #include "tests/fit/toy_model.hpp"
@@ -80,17 +81,17 @@ BOOST_AUTO_TEST_CASE(threads_and_interruptions_do_not_matter) {
   set_threads(3);
   std::map<long, PositionFit> kept;
   ScanHooks hooks;
-  std::atomic<int> done{0};
   hooks.done = [&](long i, const PositionFit& fit) {
     kept[i] = fit;
-    ++done;
+    interrupt(kept.size() == 60);
   };
-  hooks.stop = [&] { return done >= 60; };
-  fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options, hooks);
+  BOOST_CHECK_EXCEPTION(
+      fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options, hooks),
+      Error, [](const Error& e) { return e.kind() == ErrorKind::interrupted; });
   BOOST_TEST(kept.size() >= 60);
   BOOST_TEST(kept.size() < 70);
   const std::size_t before = kept.size();
-  hooks.stop = nullptr;
+  interrupt(false);
   const auto resumed =
       fit_scan_from_neighbours(scan.model, scan.search(), scan.data, grid, scan.options, hooks,
                                std::map<long, PositionFit>(kept));
