@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "core/error.hpp"
@@ -187,13 +188,15 @@ EngineWithBeams make_engine(const State& state, const std::vector<Hkl>& wanted,
                                       choice_name(kind));
   // the wanted beams alone, or after the list; the incident one is always there
   std::vector<Hkl> all = kind == EngineKind::bloch ? list.hkl : std::vector<Hkl>{};
+  std::map<Hkl, int> place;
+  for (std::size_t i = 0; i < all.size(); ++i) place.emplace(all[i], int(i));
   std::vector<int> index;
   for (const Hkl& hkl : wanted) {
-    const auto found = std::find(all.begin(), all.end(), hkl);
-    index.push_back(int(found - all.begin()));
-    if (found == all.end()) all.push_back(hkl);
+    const auto [found, is_new] = place.emplace(hkl, int(all.size()));
+    index.push_back(found->second);
+    if (is_new) all.push_back(hkl);
   }
-  if (std::find(all.begin(), all.end(), Hkl{}) == all.end()) all.push_back(Hkl{});
+  if (!place.count(Hkl{})) all.push_back(Hkl{});
   if (kind == EngineKind::splitstep) {
     SplitStepOptions splitstep;
     splitstep.potential = options.potential();
