@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/electron.hpp"
+#include "core/interrupt.hpp"
 #include "crystal/rotation.hpp"
 
 namespace pendel {
@@ -177,7 +178,8 @@ IpfLegend ipf_legend(const IpfKey& key, const Cell& cell, std::size_t pixels) {
   legend.columns = std::size_t(std::ceil((high[0] - low[0]) / pixel - 1e-9));
   legend.rows = std::size_t(std::ceil((high[1] - low[1]) / pixel - 1e-9));
   legend.rgb.assign(legend.rows * legend.columns * 3, 1.0f);
-  for (std::size_t row = 0; row < legend.rows; ++row)
+  for (std::size_t row = 0; row < legend.rows; ++row) {
+    stop_if_interrupted();
     for (std::size_t column = 0; column < legend.columns; ++column) {
       const double x = low[0] + pixel * (double(column) + 0.5);
       const double y = high[1] - pixel * (double(row) + 0.5);
@@ -188,6 +190,7 @@ IpfLegend ipf_legend(const IpfKey& key, const Cell& cell, std::size_t pixels) {
       for (std::size_t c = 0; c < 3; ++c)
         legend.rgb[(row * legend.columns + column) * 3 + c] = float(colour[long(c)]);
     }
+  }
   for (const Vec3& vertex : vertices) {
     const Vec2 at = in_image(project(vertex));
     legend.corners.push_back({vertex, at[1], at[0], small_indices(cell, vertex)});

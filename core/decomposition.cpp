@@ -11,13 +11,16 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
 namespace {
 
-// Outer loops are parallel, and a result must not depend on the number of threads.
-void one_blas_thread() {
+// Before what takes long. Outer loops are parallel, and a result must not depend on the number of
+// threads.
+void begin() {
+  stop_if_interrupted();
   static const bool done = (openblas_set_num_threads(1), true);
   (void)done;
 }
@@ -44,7 +47,7 @@ complex sinhc(complex z) {
 }  // namespace
 
 EigenDecomposition hermitian_eigen(const MatrixXcd& A) {
-  one_blas_thread();
+  begin();
   const lapack_int n = lapack_int(A.rows());
   EigenDecomposition result;
   result.vectors = A;
@@ -58,7 +61,7 @@ EigenDecomposition hermitian_eigen(const MatrixXcd& A) {
 }
 
 EigenDecomposition symmetric_eigen(const Eigen::MatrixXd& A) {
-  one_blas_thread();
+  begin();
   const lapack_int n = lapack_int(A.rows());
   EigenDecomposition result;
   Eigen::MatrixXd vectors = A;
@@ -73,7 +76,7 @@ EigenDecomposition symmetric_eigen(const Eigen::MatrixXd& A) {
 }
 
 EigenDecomposition general_eigen(const MatrixXcd& A) {
-  one_blas_thread();
+  begin();
   const lapack_int n = lapack_int(A.rows()), ld = std::max(n, 1);
   EigenDecomposition result;
   result.values.resize(n);
@@ -129,7 +132,7 @@ MatrixXcd exp_divided_differences(const VectorXcd& x) {
 
 void gemm(complex alpha, const MatrixXcd& A, bool conjugate_A, const MatrixXcd& B, complex beta,
           MatrixXcd& C) {
-  one_blas_thread();
+  begin();
   const Eigen::Index rows = conjugate_A ? A.cols() : A.rows();
   const Eigen::Index inner = conjugate_A ? A.rows() : A.cols();
   if (beta == complex(0)) C.resize(rows, B.cols());
@@ -143,7 +146,7 @@ namespace {
 
 void real_gemm(const double* A, Eigen::Index rows, const double* B, Eigen::Index inner,
                Eigen::Index columns, double beta, double* C) {
-  one_blas_thread();
+  begin();
   if (rows == 0 || inner == 0 || columns == 0) return;
   cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, int(rows), int(columns), int(inner), 1, A,
               int(rows), B, int(inner), beta, C, int(rows));

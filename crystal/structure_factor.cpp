@@ -7,6 +7,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
@@ -83,6 +84,7 @@ StructureFactors::Factors StructureFactors::factors_of(const Crystal& crystal) c
     std::vector<double> f_e;
     std::vector<AbsorptiveFactor> absorption;
     for (double g : radius) {
+      stop_if_interrupted();
       f_e.push_back(scattering_factor(options_.table, kind.Z, g));
       if (absorbing)
         absorption.push_back(
@@ -153,6 +155,7 @@ void StructureFactors::evaluate(const Crystal& crystal, std::vector<Ug>& values)
   with_factors(crystal, [&](const Factors& factors) {
     std::vector<complex> phase_of;
     for (std::size_t j = 0; j < crystal.sites.size(); ++j) {
+      stop_if_interrupted();
       phases(crystal.sites[j].position, phase_of);
       const int kind = factors.kind_of_site[j];
       for (complex& e : phase_of) e *= crystal.sites[j].occupancy;
@@ -202,6 +205,7 @@ void StructureFactors::derivative(const Crystal& crystal, const CrystalTangent& 
   with_factors(crystal, [&](const Factors& factors) {
     std::vector<complex> phase_of;
     for (std::size_t j = 0; j < crystal.sites.size(); ++j) {
+      stop_if_interrupted();
       const Vec3 dr = direction.displacement.empty() ? Vec3::Zero() : direction.displacement[j];
       const Mat3 dU = direction.U.empty() ? Mat3::Zero() : direction.U[j];
       const double docc = direction.occupancy.empty() ? 0 : direction.occupancy[j];
@@ -251,7 +255,8 @@ std::vector<Hkl> reflections_within(const Cell& cell, double g_max) {
   const Vec3 bound = (limit * cell.edges()).array().ceil();
   std::vector<Hkl> found;
   std::vector<double> lengths;
-  for (int h = -int(bound[0]); h <= int(bound[0]); ++h)
+  for (int h = -int(bound[0]); h <= int(bound[0]); ++h) {
+    stop_if_interrupted();
     for (int k = -int(bound[1]); k <= int(bound[1]); ++k)
       for (int l = -int(bound[2]); l <= int(bound[2]); ++l) {
         const double g = cell.g({h, k, l}).v.norm();
@@ -259,6 +264,7 @@ std::vector<Hkl> reflections_within(const Cell& cell, double g_max) {
         found.push_back({h, k, l});
         lengths.push_back(g);
       }
+  }
   // By shell rather than by length: rounding must not order equivalent reflections.
   const Shells shells = shells_of(lengths);
   std::vector<std::pair<int, Hkl>> sorted;

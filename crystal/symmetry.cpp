@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/phase.hpp"
 
 namespace pendel {
@@ -95,6 +96,7 @@ std::vector<SymmetryOperation> operations_found(const Crystal& crystal, double t
   for (const Eigen::Matrix3i& W : lattice_rotations(crystal))
     for (const Site& target : crystal.sites) {
       if (target.Z != rare.Z) continue;
+      stop_if_interrupted();
       Vec3 w = target.position.v - W.cast<double>() * rare.position.v;
       w -= w.array().floor().matrix();
       std::vector<int> image = images(crystal, W, w, tolerance_A);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
@@ -105,6 +106,7 @@ void DataCube::read(std::size_t first, std::size_t count, float* patterns) const
   const std::size_t size = frames.pixels();
   std::vector<float> buffer;
   while (count > 0) {  // a piece of one row at a time
+    stop_if_interrupted();
     const std::size_t row = first / columns_, column = first % columns_;
     const std::size_t piece = std::min(count, columns_ - column);
     if (!plain_) std::fill(patterns, patterns + piece * pixels(), 0.0f);

@@ -9,6 +9,7 @@
 #include "core/electron.hpp"
 #include "core/error.hpp"
 #include "core/fft.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 
 namespace pendel {
@@ -282,13 +283,16 @@ std::vector<double> integrated(const std::vector<double>& along_columns,
         for (const std::size_t c : {column, C - 1 - column}) at(r, c) = divergence;
     }
   const Fft2 fft{int(R), int(C)};
+  stop_if_interrupted();
   fft.forward(f.data());
-  for (std::size_t row = 0; row < R; ++row)
+  for (std::size_t row = 0; row < R; ++row) {
+    stop_if_interrupted();
     for (std::size_t column = 0; column < C; ++column) {
       const double eigenvalue = 2 * std::cos(2 * electron::pi * double(row) / double(R)) +
                                 2 * std::cos(2 * electron::pi * double(column) / double(C)) - 4;
       at(row, column) = row + column == 0 ? 0 : at(row, column) / (eigenvalue * double(R * C));
     }
+  }
   fft.backward(f.data());
   std::vector<double> result;
   for (std::size_t row = 0; row < rows; ++row)

@@ -8,6 +8,7 @@
 
 #include "core/clones.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
@@ -179,6 +180,7 @@ class Expansion {
     if (parts_ > 1) ring_[0].rightCols(n_) = U_.basis.combine(psi.imag());
     const double first = ring_[0].squaredNorm();
     for (std::size_t n = 0; n < terms; ++n) {
+      stop_if_interrupted();
       if (n > 0) step(n);
       if (n % chunk != chunk - 1 && n + 1 < terms) continue;
       const std::size_t begin = n - n % chunk;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
@@ -57,10 +58,12 @@ Differences distinct_differences(const Beams& beams, const Beams& weak, double g
     const auto pairs = [&](const Beams& rows, const std::vector<Hkl>& row_hkl, const Beams& columns,
                            const std::vector<Hkl>& column_hkl) {
       MatrixXi pair = MatrixXi::Constant(row_hkl.size(), column_hkl.size(), -1);
-      for (std::size_t h = 0; h < column_hkl.size(); ++h)
+      for (std::size_t h = 0; h < column_hkl.size(); ++h) {
+        stop_if_interrupted();
         for (std::size_t g = 0; g < row_hkl.size(); ++g)
           if (!(g_max > 0 && (rows.g[g] - columns.g[h]).norm() > g_max * (1 + 1e-9)))
             pair(g, h) = number(row_hkl[g] - column_hkl[h], distinct);
+      }
       return pair;
     };
     BeamPairs all;

@@ -7,6 +7,8 @@
 #include <map>
 #include <tuple>
 
+#include "core/interrupt.hpp"
+
 namespace pendel {
 
 namespace {
@@ -32,6 +34,7 @@ std::vector<Step> strongest_paths(const Matrices& couplings, const std::vector<d
   std::vector<Step> next(n, Step{-1, -1, nullptr});
   std::vector<bool> reached(n, false);
   for (int current = zero; current >= 0;) {
+    stop_if_interrupted();
     reached[current] = true;
     int strongest = -1;
     for (int g = 0; g < n; ++g) {
@@ -67,11 +70,13 @@ VectorXcd real_gauge(const Matrices& couplings, const std::vector<double>& large
     gauge[step.beam] = gauge[step.from] * U / std::abs(U);
   }
   for (std::size_t m = 0; m < couplings.size(); ++m)
-    for (int h = 0; h < n; ++h)
+    for (int h = 0; h < n; ++h) {
+      stop_if_interrupted();
       for (int g = 0; g < h; ++g)
         if (std::abs((std::conj(gauge[g]) * (*couplings[m])(g, h) * gauge[h]).imag()) >
             same * largest[m])
           return {};
+    }
   return gauge;
 }
 
@@ -142,11 +147,13 @@ VectorXcd symmetry_phases(const Matrices& couplings, const std::vector<double>& 
     phase[step.beam] = phase[step.from] * ratio / std::abs(ratio);
   }
   for (std::size_t m = 0; m < couplings.size(); ++m)
-    for (int h = 0; h < n; ++h)
+    for (int h = 0; h < n; ++h) {
+      stop_if_interrupted();
       for (int g = 0; g < n; ++g)
         if (std::abs((*couplings[m])(image[g], image[h]) -
                      phase[g] * (*couplings[m])(g, h) * std::conj(phase[h])) > same * largest[m])
           return {};
+    }
   return phase;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "core/phase.hpp"
 #include "sim/ewald.hpp"
@@ -74,6 +75,7 @@ ConvergentPattern::ConvergentPattern(const ConvergentGrid& grid, const std::vect
   std::vector<std::map<std::pair<int, int>, int>> points;
   std::vector<std::size_t> point;  // (beams, directions)
   for (const Vec2& beam : g_) {
+    stop_if_interrupted();
     const Vec2 steps = inverse * beam;
     std::size_t family = 0;
     Vec2 whole;

@@ -6,6 +6,7 @@
 
 #include "core/electron.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "sim/mixed_space.hpp"
 
@@ -122,6 +123,7 @@ struct Multislice<Real>::Parts {
     Lines lines(space);
     space.from_plane_waves(wave, entering.data(), mixed.data(), lines);
     for (int slice = first; slice < last; ++slice) {
+      stop_if_interrupted();
       if (slice > first) space.multiply_columns(mixed.data(), full.data(), lines);
       space.multiply_rows(mixed.data(), transmission[potential->same_as(slice)].data(), lines);
     }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "sim/optical_potential.hpp"
 
 namespace pendel {
@@ -77,7 +78,8 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
   const Vec2 offset = grid_.b.inverse() * (R * cell.g(up).v).head<2>();  // integer on the grid
   orders_ = zero_order_only ? 0 : int(g_z_max * period_);
   const Eigen::Matrix2d per_zone = refinement.cast<double>().inverse();
-  for (int order = -orders_; order <= orders_; ++order)
+  for (int order = -orders_; order <= orders_; ++order) {
+    stop_if_interrupted();
     for (int p = 0; p < grid_.size(); ++p) {
       const Vec2 hk(PlaneWaveGrid::frequency(p / grid_.n2, grid_.n1),
                     PlaneWaveGrid::frequency(p % grid_.n2, grid_.n2));
@@ -90,9 +92,13 @@ SlicePotential::SlicePotential(const OrientedCrystal& oriented,
       reflections_.push_back({hkl[0], hkl[1], hkl[2]});
       waves_.push_back({p, order});
     }
+  }
   absorbing_ = options.absorption != Absorption::none;
 
-  listed_.insert(reflections_.begin(), reflections_.end());
+  for (const Hkl& hkl : reflections_) {
+    stop_if_interrupted();
+    listed_.insert(hkl);
+  }
   for (const Site& site : oriented.crystal.sites)
     sites_.push_back(fold(amplitudes(site, oriented.crystal.strain), lab(site).z(), false));
 }

@@ -8,6 +8,7 @@
 
 #include "core/clones.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/multiply.hpp"
 #include "core/parallel.hpp"
 #include "sim/ewald.hpp"
@@ -304,6 +305,7 @@ void SplitStep::exit_waves(const State& state, const std::vector<Vec2>& incidenc
       apply(step.half, &Sources::half, 0);
       for (int cell = 0; cell < step.cells; ++cell)
         for (std::size_t j = 0; j < step.transmission.size(); ++j) {
+          stop_if_interrupted();
           transform(true);
           apply(step.transmission[j], nullptr, int(j));
           transform(false);
@@ -373,6 +375,7 @@ void SplitStep::thickness_series(const State& state, const std::vector<Vec2>& in
       multiply(x.data(), step.half.data(), size);
       auto stop = stops.begin();
       for (int i = 0, m = int(step.transmission.size()); stop != stops.end(); ++i) {
+        stop_if_interrupted();
         fft_.backward(x.data());
         multiply(x.data(), step.transmission[i % m].data(), size);
         fft_.forward(x.data());
@@ -453,6 +456,7 @@ MatrixXcd SplitStep::exit_waves_of_variants(
         FftArray x = incoming;
         multiply(x.data(), step.half.data(), size);
         for (int i = 0; i < step.cells * m; ++i) {
+          stop_if_interrupted();
           // the transpose runs the slices and the transforms the other way round
           transposed ? fft_.forward(x.data()) : fft_.backward(x.data());
           multiply(x.data(), step.transmission[transposed ? m - 1 - i % m : i % m].data(), size);
