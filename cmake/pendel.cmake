@@ -69,6 +69,9 @@ endfunction()
 add_library(pendel_flags INTERFACE)
 install(TARGETS pendel_flags EXPORT pendel)
 target_compile_definitions(pendel_flags INTERFACE EIGEN_DONT_PARALLELIZE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # let it use memory before it looks for what it could give back
+  add_compile_options(--param=ggc-min-heapsize=524288)
+endif()
 # Fused multiply-add where the code runs on a processor that has it (core/clones.hpp).
 target_compile_options(pendel_flags INTERFACE -ffp-contract=fast)
 if(PENDEL_NATIVE)
