@@ -7,6 +7,7 @@
 #include <random>
 
 #include "core/electron.hpp"
+#include "core/interrupt.hpp"
 
 namespace pendel {
 
@@ -28,6 +29,7 @@ void smooth_scan(std::vector<double>& values, const std::vector<double>& weights
   const long reach = long(weights.size()) / 2;
   std::vector<double> line(std::size_t(count * angles));
   for (long l = 0; l < lines; ++l) {
+    stop_if_interrupted();
     const auto at = [&](long i, long j) -> double& {
       return values[std::size_t((l * line_stride + i * stride) * angles + j)];
     };
@@ -235,6 +237,7 @@ std::vector<std::vector<LinePoint>> flow_lines(const OrientationHistogram& histo
   std::mt19937_64 random(options.seed);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
   for (const std::size_t place : order) {
+    stop_if_interrupted();
     const double column = double(place % across) * apart, row = double(place / across) * apart;
     field.read(column, row);
     const std::vector<LinePoint> starts = field.maxima();

@@ -8,6 +8,7 @@
 
 #include "core/decomposition.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "scan/consensus.hpp"
 
@@ -74,11 +75,13 @@ Factors random_start(const FeatureMatrix& X, Index components, Uniform& random) 
 // Rows w of W one by one: least squares over w >= 0 by coordinates, a few rounds. A = X H, B = HᵀH.
 void descend(const Factor& A, const MatrixXd& B, Factor& W) {
   constexpr int rounds = 3;
-  for (Index i = 0; i < W.rows(); ++i)
+  for (Index i = 0; i < W.rows(); ++i) {
+    stop_if_interrupted();
     for (int round = 0; round < rounds; ++round)
       for (Index k = 0; k < W.cols(); ++k)
         if (B(k, k) > 0)
           W(i, k) = std::max(0.0, W(i, k) + (A(i, k) - W.row(i).dot(B.col(k))) / B(k, k));
+  }
 }
 
 // W ← W ∘ ((X / WHᵀ) H) / ΣH
@@ -86,6 +89,7 @@ void multiply(const FeatureMatrix& X, const Factor& H, Factor& W) {
   const VectorXd sums = H.colwise().sum();
   VectorXd gained(W.cols());
   for (Index i = 0; i < W.rows(); ++i) {
+    stop_if_interrupted();
     gained.setZero();
     for (FeatureMatrix::InnerIterator x(X, i); x; ++x) {
       const double model = W.row(i).dot(H.row(x.col()));
@@ -117,6 +121,7 @@ double squares(const FeatureMatrix& X, const Factors& f, std::vector<double>* ro
   double sum = 0;
   VectorXd row(X.cols());
   for (Index i = 0; i < X.rows(); ++i) {
+    stop_if_interrupted();
     row.noalias() = f.H * f.W.row(i).transpose();
     for (FeatureMatrix::InnerIterator x(X, i); x; ++x) row[x.col()] -= x.value();
     sum += row.squaredNorm();
