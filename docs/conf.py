@@ -35,6 +35,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 highlight_language = "none"
 
 html_theme = "sphinx_rtd_theme"
@@ -110,7 +111,19 @@ def plain(app, what, name, thing, options, lines):
     lines[:] = [re.sub(r"([|*`_\\])", r"\\\1", line) for line in lines]
 
 
+def wrapped(app, page, template, context, doctree):
+    """In tables names may break at their joints, and numbers not at their minus."""
+    def cell(match):
+        text = re.sub(r"(?<=>)[^<]+(?=<)", lambda part: re.sub(
+            r"(?:[≤≥] )?[\d.]+e-\d+", r'<span class="number">\g<0></span>', part.group()), match.group())
+        return re.sub(r'(?<=<span class="pre">)[^<]+', lambda name: re.sub(
+            r"(?<=\w|\])(?=\.)|(?<=[_/])", "<wbr>", name.group()), text)
+    if "body" in context:
+        context["body"] = re.sub(r"<td[ >].*?</td>", cell, context["body"], flags=re.DOTALL)
+
+
 def setup(app):
+    app.connect("html-page-context", wrapped)
     app.connect("autodoc-process-docstring", plain)
     app.connect("source-read", notebook)
     app.add_html_math_renderer("drawn", (drawn, None), (drawn, None))

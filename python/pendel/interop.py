@@ -5,6 +5,8 @@ documented to have, so that no version of a program is asked for.
 
 py4DSTEM counts x along rows, y along columns, and its z points to the source: (x, y, z) there is (y, x, -z) here.
 """
+from __future__ import annotations
+
 import importlib
 from typing import Any, Optional
 
