@@ -75,8 +75,9 @@ def performance(bench):
     axes.barh([f["what"] for f in times], shares, color=["C0" if s <= 1 else "C1" for s in shares])
     axes.axvline(1, color="k", linewidth=0.8)
     for i, f in enumerate(times):
-        axes.text(shares[i], i, f" {f['obtained']:.3g} {f['unit']}", va="center", fontsize=7)
-    axes.set(xscale="log", xlabel="time over target", xlim=(0.01, 5 * max([1, *shares])))
+        axes.text(0.98, i, f"{f['obtained']:.3g} {f['unit']}", va="center", ha="right", fontsize=7,
+                  transform=axes.get_yaxis_transform())
+    axes.set(xscale="log", xlabel="time over target", xlim=(0.01, 10 * max([1, *shares])))
     return figure
 
 
