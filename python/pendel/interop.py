@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._pendel import Crystal, StudyError, from_quaternion, to_quaternion
+from ._pendel import Crystal, StudyError, from_quaternion, misorientation_deg, to_quaternion
 
 __all__ = ["crystal_from_ase", "crystal_to_ase", "orientations_from_orix", "orientations_from_py4dstem",
            "orientations_to_orix", "orientations_to_py4dstem", "peaks_from_py4dstem", "peaks_to_py4dstem"]
@@ -102,13 +102,26 @@ def orientations_from_orix(rotations: Any) -> np.ndarray:
 
 def orientations_to_orix(R_lab_crystal: ArrayLike, crystal: Optional[Crystal] = None) -> Any:
     """orix's Orientation of R_lab_crystal (..., 3, 3), with the symmetry of the crystal's point group; without a
-    crystal its Rotation. ImportError without orix."""
+    crystal its Rotation.
+
+    Error (StudyError) if orix has that point group about other axes than this crystal's (2/m about z, mm2 about x).
+    ImportError without orix.
+    """
     quaternion = _needed("orix.quaternion", "orientations_to_orix")
     data = to_quaternion(R_lab_crystal)
     if crystal is None:
         return quaternion.Rotation(data)
-    phase = _needed("orix.crystal_map", "orientations_to_orix").Phase(point_group=crystal.point_group)
-    return quaternion.Orientation(data, symmetry=phase.point_group)
+    Phase = _needed("orix.crystal_map", "orientations_to_orix").Phase
+    for name in {"2": ["121"], "m": ["1m1"]}.get(crystal.point_group, []) + [crystal.point_group]:
+        symmetry = Phase(point_group=name).point_group
+        # of improper operations the rotation that is left without the inversion
+        turned, proper = from_quaternion(symmetry.data), np.asarray(symmetry.improper) == 0
+        still = np.broadcast_to(from_quaternion([1.0, 0.0, 0.0, 0.0]), turned.shape)
+        if max(misorientation_deg(crystal, still, turned).max(),
+               misorientation_deg(crystal, still[proper], turned[proper], laue=False).max()) < 1:
+            return quaternion.Orientation(data, symmetry=symmetry)
+    raise StudyError(f"orientations_to_orix: orix has point group {crystal.point_group} about other axes than this "
+                     "crystal; without the crystal a Rotation is made, to which any symmetry can be given")
 
 
 def _matrices(array):

@@ -13,7 +13,9 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
+import unittest.mock
 import warnings
 
 import h5py
@@ -575,6 +577,64 @@ class Interop(unittest.TestCase):
         with self.assertRaisesRegex(pendel.StudyError, "left-handed"):
             pendel.interop.crystal_from_ase(left)
 
+    def test_ase_mixed_site(self):
+        """Two elements at one place of a space group, as ASE's own function makes them."""
+        try:
+            from ase.spacegroup import crystal as made
+        except ImportError:
+            self.skipTest("ase is not here: its Atoms are not made")
+        atoms = made(["Na", "K", "Cl"], [(0, 0, 0), (0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=225,
+                     cellpar=[5.6] * 3 + [90] * 3, occupancies=[0.4, 0.6, 1.0])
+        found = pendel.interop.crystal_from_ase(atoms)
+        self.assertEqual(found.point_group, "m-3m")
+        for element, share in ("Na", 1.6), ("K", 2.4), ("Cl", 4):
+            self.assertAlmostEqual(found.occupancies[np.array(found.elements) == element].sum(), share)
+
+    def test_orix_conventions(self):
+        """Numbers that orix publishes: quaternion, matrix (map to crystal) and Bunge's angles [rad] of its own tests of
+        conversions (orix/tests/quaternion), and the turn of a vector in the help of Quaternion.from_scipy_rotation."""
+        class Rotation:
+            data = np.array([[0.8036, 0.5640, 0.1728, 0.0793], [0.8036, 0.1728, -0.5640, 0.0793],
+                             [0.9691, 0.0780, 0.0780, -0.2205]])
+        M = [[[0.9277, 0.0675, 0.3672], [0.3224, 0.3512, -0.8790], [-0.1883, 0.9339, 0.3041]],
+             [[0.3512, -0.3224, -0.8790], [-0.0675, 0.9277, -0.3672], [0.9339, 0.1883, 0.3041]],
+             [[0.8906, 0.4396, 0.1168], [-0.4152, 0.8906, -0.1856], [-0.1856, 0.1168, 0.9757]]]
+        angles = [[3.3405, 1.2618, 2.7459], [1.7697, 1.2618, 4.3167], [4.1507, 0.2211, 2.5799]]
+        lab_map = np.diag([1, -1, -1])  # the map frame: x right, y up, z to the source
+        R = pendel.interop.orientations_from_orix(Rotation)
+        np.testing.assert_allclose(R, lab_map @ np.swapaxes(M, 1, 2), atol=2e-4)
+        np.testing.assert_allclose(pendel.to_bunge(R), np.rad2deg(angles), atol=0.05)  # of four digits
+        Rotation.data = np.sqrt([[0.5, 0, 0, 0.5]]) * [1, 1, 1, -1]
+        R = pendel.interop.orientations_from_orix(Rotation)[0]
+        np.testing.assert_allclose(R.T @ lab_map @ [1, 1, 0], [1, -1, 0], atol=1e-12)
+        np.testing.assert_allclose(pendel.to_bunge(R), [90, 0, 0], atol=1e-9)
+
+    def test_orix_symmetry(self):
+        """Of a group that orix has about other axes nothing wrong is made."""
+        class Symmetry:
+            def __init__(self, name):
+                x, y, z, one = (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1), (1, 0, 0, 0)
+                s = 0.5**0.5
+                self.name = name  # proper operations, and the rotations of improper ones
+                rotations, others = {"2/m": ([one, z], [z, one]), "121": ([one, y], []), "mm2": ([one, x], [z, y]),
+                                     "4mm": ([one, z, (s, 0, 0, s), (s, 0, 0, -s)],
+                                             [x, y, (0, s, s, 0), (0, s, -s, 0)])}[name]
+                self.data = np.array(rotations + others)
+                self.improper = np.arange(len(self.data)) >= len(rotations)
+        modules = {"orix.quaternion": types.SimpleNamespace(Orientation=lambda data, symmetry: symmetry),
+                   "orix.crystal_map": types.SimpleNamespace(
+                       Phase=lambda point_group: types.SimpleNamespace(point_group=Symmetry(point_group)))}
+        polar = pendel.Crystal((4, 5, 6, 90, 100, 90), ["Si", "Si", "O"], [[.1, .2, .3], [-.1, .2, -.3], [0, 0, 0]])
+        self.assertEqual(polar.point_group, "2")
+        R = np.eye(3)
+        with unittest.mock.patch.dict(sys.modules, modules):
+            self.assertEqual(pendel.interop.orientations_to_orix(R, crystal("PbTiO3")).name, "4mm")
+            self.assertEqual(pendel.interop.orientations_to_orix(R, polar).name, "121")
+            for name in "Li2MnO3", "PbTiO3_stack_polar_y":
+                group = crystal(name).point_group
+                with self.assertRaisesRegex(pendel.StudyError, f"point group {group} about other axes"):
+                    pendel.interop.orientations_to_orix(R, crystal(name))
+
     def test_orix(self):
         class Rotation:
             improper = np.zeros(5, bool)
@@ -668,7 +728,8 @@ class Interrupts(unittest.TestCase):
     def test_crystals(self):
         full, few = self.many_atoms(3000, 60), crystal("Si")
         hkl = full.reflections(0.8)
-        self.check("structure_factors", lambda: full.structure_factors(hkl, 200), lambda: few.structure_factors(hkl[:9], 200))
+        self.check("structure_factors", lambda: full.structure_factors(hkl, 200),
+                   lambda: few.structure_factors(hkl[:9], 200))
         self.check("spots", lambda: full.spots(np.eye(3), 200, thickness_A=50, g_max_invA=0.8),
                    lambda: few.spots(np.eye(3), 200, thickness_A=50))
         self.check("point_group", lambda: full.point_group, lambda: few.point_group)
@@ -711,7 +772,8 @@ class Interrupts(unittest.TestCase):
         self.check("value", lambda: model(x), lambda: model(x[0]))
         self.check("jacobian", lambda: model.jacobian(x), lambda: model.jacobian(x[0]))
         counts = self.random.poisson(1e4 * np.tile(model(x[0]), (500, 1)))
-        self.check("fit", lambda: model.fit(counts, dose=1e4), lambda: model.fit(counts[0], dose=1e4, samples=10, starts=1))
+        self.check("fit", lambda: model.fit(counts, dose=1e4),
+                   lambda: model.fit(counts[0], dose=1e4, samples=10, starts=1))
 
     def test_orientations(self):
         pto = crystal("PbTiO3")
