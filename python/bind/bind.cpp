@@ -85,9 +85,17 @@ extern "C" void on_signal(int number) {
 }  // namespace
 
 LongCall::LongCall() : main_(std::this_thread::get_id() == main_thread) {
-  if (!main_) return;
-  interrupt_ = std::signal(SIGINT, on_signal);
-  terminate_ = std::signal(SIGTERM, on_signal);
+  if (main_) {
+    interrupt_ = std::signal(SIGINT, on_signal);
+    terminate_ = std::signal(SIGTERM, on_signal);
+    if (PyErr_CheckSignals() != 0) {  // it came while arguments were read
+      std::signal(SIGINT, interrupt_);
+      std::signal(SIGTERM, terminate_);
+      interrupt(false);
+      throw py::error_already_set();
+    }
+  }
+  release_.emplace();
 }
 
 LongCall::~LongCall() {

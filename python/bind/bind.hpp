@@ -6,6 +6,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "core/options_reader.hpp"
 #include "core/space.hpp"
 
@@ -37,17 +39,18 @@ Indices array_of(const std::vector<Hkl>& hkl);
 Eigen::MatrixXd rows_of(const Reals& array, int columns, const std::string& name);
 
 /// While it lives, other threads of Python run, and Ctrl-C asks the library to stop: a call on
-/// Python's main thread then ends with KeyboardInterrupt. Nothing of Python may be touched.
+/// Python's main thread then ends with KeyboardInterrupt, at once if Ctrl-C came before. Nothing of
+/// Python may be touched.
 class LongCall {
  public:
   LongCall();
   ~LongCall();
 
  private:
-  py::gil_scoped_release release_;
   bool main_;
   void (*interrupt_)(int) = nullptr;
   void (*terminate_)(int) = nullptr;
+  std::optional<py::gil_scoped_release> release_;
 };
 
 void bind_crystal(py::module_& module);
