@@ -18,13 +18,15 @@ class CMakeBuild(build_ext):
         settings = ["-DCMAKE_BUILD_TYPE=Release", "-DPENDEL_TESTS=OFF", "-DPENDEL_BENCH=OFF",
                     "-DPENDEL_PYTHON_PACKAGE=ON", f"-DPENDEL_PYTHON={sys.executable}"]
         subprocess.run(["cmake", "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *settings], check=True)
-        subprocess.run(["cmake", "--build", str(build), "--target", "_pendel"], check=True)
+        subprocess.run(["cmake", "--build", str(build), "--target", "_pendel", "pendel"], check=True)
         target = pathlib.Path(self.get_ext_fullpath(extension.name)).resolve().parent
         target.mkdir(parents=True, exist_ok=True)
         for module in (build / "python/pendel").glob("_pendel*"):
             shutil.copy2(module, target)
         # what `pendel.new_study` refers to
         shutil.copytree(ROOT / "data", target / "share/data", dirs_exist_ok=True)
+        (target / "share/bin").mkdir(exist_ok=True)
+        shutil.copy2(build / "pendel", target / "share/bin")
 
 
 setup(version=VERSION, packages=["pendel", "pendel_plot"], package_dir={"": "python"},

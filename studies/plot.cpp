@@ -14,14 +14,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string python_directory() {
-  const fs::path python = fs::path(shared_directory()) / "python";
-  if (!fs::exists(python / "pendel_plot"))
-    throw Error(ErrorKind::input, "the Python package pendel_plot is not in " + python.string() +
-                                      ": the installation is not complete");
-  return python.string();
-}
-
 int run_python(const std::string& python, const std::vector<std::string>& arguments) {
   const pid_t child = fork();
   if (child == 0) {
@@ -48,13 +40,13 @@ std::string shared_directory() {
 }
 
 int plot(const std::vector<std::string>& arguments) {
+  // Not there where pip installed both: pendel_plot is then found as other packages are.
+  const std::string own = (fs::path(shared_directory()) / "python").string();
   const char* others = std::getenv("PYTHONPATH");
-  const std::string path =
-      python_directory() + (others && *others ? std::string(":") + others : "");
-  setenv("PYTHONPATH", path.c_str(), 1);
+  setenv("PYTHONPATH", (own + (others && *others ? std::string(":") + others : "")).c_str(), 1);
   const std::string probe =
       "import importlib.util, sys; sys.exit(sum(importlib.util.find_spec(m) is None "
-      "for m in ('numpy', 'h5py', 'matplotlib')))";
+      "for m in ('numpy', 'h5py', 'matplotlib', 'pendel_plot')))";
   // Without PENDEL_PYTHON: the one in PATH, or the system's, which has the system's packages.
   const char* chosen = std::getenv("PENDEL_PYTHON");
   std::vector<std::string> candidates = {"python3", "/usr/bin/python3"};
@@ -66,8 +58,8 @@ int plot(const std::vector<std::string>& arguments) {
     throw Error(
         ErrorKind::input,
         candidates.front() +
-            " cannot be run or lacks numpy, h5py or matplotlib, which figures need; install "
-            "them, or set PENDEL_PYTHON to a Python that has them");
+            " cannot be run or lacks numpy, h5py, matplotlib or pendel_plot (Pendel's own), which "
+            "figures need; install them, or set PENDEL_PYTHON to a Python that has them");
   std::vector<std::string> command = {"-m", "pendel_plot"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_python(python, command);

@@ -170,7 +170,7 @@ pattern: {{g_max_invA: 1.21}}
         self.fit()
         self.fails(3, "^nothing/python cannot be run or lacks .* set PENDEL_PYTHON", "plot", "scan.h5",
                    env={"PENDEL_PYTHON": "nothing/python"})
-        self.fails(3, "lacks numpy, h5py or matplotlib", "plot", "scan.h5",
+        self.fails(3, "lacks numpy, h5py, matplotlib or pendel_plot", "plot", "scan.h5",
                    env={"PENDEL_PYTHON": "/bin/false"})
 
     def test_beams_as_indices_of_the_zone_and_positions_in_a_line(self):
